@@ -1,0 +1,69 @@
+// The only header that includes pybind11.
+//
+// The array contract: every array that crosses is C-contiguous and aligned, of exactly the dtype
+// named (float64 or complex128), and has the shape named in _core.pyi; the Python side sees to
+// that and to every error message about it. Arrays in are read where they lie; arrays out own
+// their memory. The leading axis is the spectrum. Functions release the GIL; `keep_going` takes it
+// back for a moment to look for Ctrl-C.
+#pragma once
+
+#include "drtengine/basis.hpp"
+#include "drtengine/parallel.hpp"
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <complex>
+#include <memory>
+#include <utility>
+
+namespace drtengine::bindings {
+
+namespace py = pybind11;
+
+using DoubleArray = py::array_t<double, py::array::c_style>;
+using ComplexArray = py::array_t<std::complex<double>, py::array::c_style>;
+using MatrixMap = Eigen::Map<const RowMatrix>;
+using VectorMap = Eigen::Map<const Vector>;
+
+inline VectorMap vector_of(const DoubleArray& array) {
+  if (array.ndim() != 1) throw InvalidInput("expected an array of one dimension");
+  return {array.data(), array.shape(0)};
+}
+
+inline MatrixMap matrix_of(const DoubleArray& array) {
+  if (array.ndim() != 2) throw InvalidInput("expected an array of two dimensions");
+  return {array.data(), array.shape(0), array.shape(1)};
+}
+
+// Complex numbers as pairs of columns, Re and Im.
+inline MatrixMap pairs_of(const ComplexArray& array) {
+  if (array.ndim() != 2) throw InvalidInput("expected an array of two dimensions");
+  return {reinterpret_cast<const double*>(array.data()), array.shape(0), 2 * array.shape(1)};
+}
+
+// Hands memory over to NumPy without a copy.
+template <class Matrix>
+py::array_t<double> to_numpy(Matrix&& matrix) {
+  using Plain = std::remove_cvref_t<Matrix>;
+  auto owned = std::make_unique<Plain>(std::forward<Matrix>(matrix));
+  Plain* data = owned.get();
+  const py::capsule owner(owned.release(), [](void* p) { delete static_cast<Plain*>(p); });
+  if constexpr (Plain::IsVectorAtCompileTime) {
+    return py::array_t<double>(data->size(), data->data(), owner);
+  } else {
+    return py::array_t<double>({data->rows(), data->cols()}, data->data(), owner);
+  }
+}
+
+// Turns a Python callable (done, total) -> None, or None, into the hook of parallel_for. Python
+// errors, KeyboardInterrupt among them, pass through.
+KeepGoing keep_going(const py::object& progress);
+
+Basis basis_of(int shape, double epsilon, const DoubleArray& log_tau);
+
+void register_errors(py::module_& m);
+void register_basis(py::module_& m);
+void register_ridge(py::module_& m);
+
+}  // namespace drtengine::bindings

@@ -1,0 +1,37 @@
+// Tikhonov-regularised inversion of a batch of spectra on one frequency grid, gamma >= 0 or free.
+//
+// Spectra go through in tiles of eight that share one lambda, so that a factorisation serves many.
+#pragma once
+
+#include "drtengine/design.hpp"
+#include "drtengine/parallel.hpp"
+
+#include <vector>
+
+namespace drtengine {
+
+struct SolveOptions {
+  bool nonneg = true;
+  int n_threads = 1;
+  KeepGoing keep_going;
+};
+
+// Rows are NaN where status is neither kOk nor kLambdaAtBound.
+struct Solutions {
+  RowMatrix coefficients;      // [spectrum, basis function]
+  RowMatrix free;              // [spectrum, free unknown], SI units
+  RowMatrix values;            // [spectrum, output], the coefficients times `outputs`
+  Vector kkt;                  // [spectrum] violation of the optimality conditions over the largest |A'W^2z|
+  std::vector<Status> status;  // [spectrum]
+};
+
+// Z[spectrum, 2 * frequency] holds Re and Im in turn; lambda is one number or one a spectrum;
+// weights as in RowWeights. outputs[basis function, output] are linear maps of the coefficients
+// to be evaluated on the way, such as gamma at the nodes and its integral.
+Solutions solve_ridge(const Design& design, ConstMatrixView Z, ConstMatrixView weights, ConstVectorView lambda,
+                      ConstMatrixView outputs, const SolveOptions& options);
+
+// A'W^2A for the weights of one spectrum.
+RowMatrix weighted_gram(const Design& design, const Vector& w2);
+
+}  // namespace drtengine

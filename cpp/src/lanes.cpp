@@ -1,0 +1,167 @@
+#include "drtengine/lanes.hpp"
+
+#include <cmath>
+
+namespace drtengine {
+namespace {
+
+// Entries are worked on in square blocks, whose sums stay in registers.
+#if defined(__AVX512F__)
+constexpr Index kBlock = 4;
+#else
+constexpr Index kBlock = 2;
+#endif
+
+Vec inverse_sqrt(Vec v) {
+  double lanes[kVecWidth];
+  store(lanes, v);
+  for (double& x : lanes) x = 1 / std::sqrt(x);
+  return load(lanes);
+}
+
+struct Block {
+  Vec v[kBlock][kBlock] = {};
+};
+
+// sum of a(i, k) * b(j, k) over k in [begin, end); a and b give one vector each
+template <class A, class B>
+Block products(Index begin, Index end, A&& a, B&& b) {
+  Block sum;
+  for (Index k = begin; k < end; ++k) {
+    Vec right[kBlock];
+    DRTENGINE_UNROLL
+    for (Index j = 0; j < kBlock; ++j) right[j] = b(j, k);
+    DRTENGINE_UNROLL
+    for (Index i = 0; i < kBlock; ++i) {
+      const Vec left = a(i, k);
+      DRTENGINE_UNROLL
+      for (Index j = 0; j < kBlock; ++j) sum.v[i][j] += left * right[j];
+    }
+  }
+  return sum;
+}
+
+// Cholesky factor of a diagonal block, in place; its diagonal comes out inverted.
+void factorize_block(Block& a) {
+  DRTENGINE_UNROLL
+  for (Index j = 0; j < kBlock; ++j) {
+    DRTENGINE_UNROLL
+    for (Index i = j; i < kBlock; ++i) {
+      DRTENGINE_UNROLL
+      for (Index k = 0; k < j; ++k) a.v[i][j] -= a.v[i][k] * a.v[j][k];
+      if (i == j) {
+        a.v[j][j] = inverse_sqrt(a.v[j][j]);
+      } else {
+        a.v[i][j] *= a.v[j][j];
+      }
+    }
+  }
+}
+
+// a <- a L'^-1
+void solve_from_right(const Block& L, Block& a) {
+  DRTENGINE_UNROLL
+  for (Index j = 0; j < kBlock; ++j) {
+    DRTENGINE_UNROLL
+    for (Index i = 0; i < kBlock; ++i) {
+      DRTENGINE_UNROLL
+      for (Index k = 0; k < j; ++k) a.v[i][j] -= a.v[i][k] * L.v[j][k];
+      a.v[i][j] *= L.v[j][j];
+    }
+  }
+}
+
+}  // namespace
+
+void LaneSystems::resize(Index n) {
+  n_ = (n + kBlock - 1) / kBlock * kBlock;
+  const auto entries = static_cast<std::size_t>(n_ * n_ * kVecWidth);
+  if (data_.size() < entries) data_.resize(entries);
+  if (right_side_.size() < static_cast<std::size_t>(n_ * kVecWidth)) right_side_.resize(static_cast<std::size_t>(n_ * kVecWidth));
+  for (Index i = n; i < n_; ++i) {  // the rows that fill the last block: identity
+    for (Index j = 0; j <= i; ++j) set(i, j, broadcast(i == j ? 1 : 0));
+    store(right_side(i), Vec{});
+  }
+}
+
+void LaneSystems::factorize() {
+  // entries of a block minus what the columns to the left contribute
+  const auto reduced = [this](Index i0, Index j0, bool diagonal) {
+    Block block = products(0, j0, [&](Index i, Index k) { return at(i0 + i, k); },
+                           [&](Index j, Index k) { return at(j0 + j, k); });
+    DRTENGINE_UNROLL
+    for (Index i = 0; i < kBlock; ++i) {
+      DRTENGINE_UNROLL
+      for (Index j = 0; j < kBlock; ++j) {
+        if (!diagonal || j <= i) block.v[i][j] = at(i0 + i, j0 + j) - block.v[i][j];
+      }
+    }
+    return block;
+  };
+  for (Index j0 = 0; j0 < n_; j0 += kBlock) {
+    Block L = reduced(j0, j0, true);
+    factorize_block(L);
+    put(j0, j0, L, true);
+    for (Index i0 = j0 + kBlock; i0 < n_; i0 += kBlock) {
+      Block block = reduced(i0, j0, false);
+      solve_from_right(L, block);
+      put(i0, j0, block, false);
+    }
+  }
+}
+
+template <class Block>
+void LaneSystems::put(Index i0, Index j0, const Block& block, bool lower_only) {
+  DRTENGINE_UNROLL
+  for (Index i = 0; i < kBlock; ++i) {
+    DRTENGINE_UNROLL
+    for (Index j = 0; j < kBlock; ++j) {
+      if (!lower_only || j <= i) set(i0 + i, j0 + j, block.v[i][j]);
+    }
+  }
+}
+
+void LaneSystems::solve() {
+  const auto b = [this](Index i) { return load(right_side(i)); };
+  for (Index k = 0; k < n_; ++k) {
+    const Vec y = b(k) * at(k, k);
+    store(right_side(k), y);
+    for (Index i = k + 1; i < n_; ++i) store(right_side(i), b(i) - at(i, k) * y);
+  }
+  for (Index k = n_ - 1; k >= 0; --k) {
+    const Vec x = b(k) * at(k, k);
+    store(right_side(k), x);
+    for (Index i = 0; i < k; ++i) store(right_side(i), b(i) - at(k, i) * x);
+  }
+}
+
+void LaneSystems::invert() {
+  const auto lower = [this](Index i, Index j) { return i >= j ? at(i, j) : Vec{}; };
+  // X = L^-1. In a row of blocks, those to the left need the diagonal one: it turns last.
+  for (Index i0 = 0; i0 < n_; i0 += kBlock) {
+    for (Index j0 = 0; j0 <= i0; j0 += kBlock) {
+      const Block sum = products(j0, i0, [&](Index i, Index k) { return at(i0 + i, k); },
+                                 [&](Index j, Index k) { return lower(k, j0 + j); });
+      Block x;
+      for (Index i = 0; i < kBlock; ++i) {
+        for (Index j = 0; j < kBlock; ++j) {
+          Vec value = broadcast(i0 + i == j0 + j ? 1 : 0) - sum.v[i][j];
+          for (Index k = 0; k < i; ++k) value -= at(i0 + i, i0 + k) * x.v[k][j];
+          x.v[i][j] = value * at(i0 + i, i0 + i);
+        }
+      }
+      put(i0, j0, x, i0 == j0);
+    }
+  }
+  // A^-1 = X'X, in place for the same reason
+  for (Index i0 = 0; i0 < n_; i0 += kBlock) {
+    for (Index j0 = 0; j0 <= i0; j0 += kBlock) {
+      put(i0, j0,
+          products(i0, n_, [&](Index i, Index k) { return lower(k, i0 + i); },
+                   [&](Index j, Index k) { return lower(k, j0 + j); }),
+          i0 == j0);
+    }
+  }
+}
+
+}  // namespace drtengine

@@ -1,0 +1,302 @@
+"""An ordered series of spectra with the coordinates that tell them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from types import MappingProxyType
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import InvalidInput, Status
+from .spectrum import MIN_POINTS, BoolArray, ComplexArray, FloatArray, IntArray, Spectrum, frozen_array, looks_flipped
+
+
+@dataclass(frozen=True, eq=False)
+class Campaign:
+    """Ordered spectra and a table of coordinates; build one with `from_arrays` or `from_spectra`.
+
+    Spectra of different length stand padded with NaN. Nothing is sorted, dropped or turned.
+
+    Parameters
+    ----------
+    frequency : ndarray, shape [spectrum, point]
+        Hz. A campaign on one grid holds one row seen many times, which costs no memory.
+    Z : ndarray, shape [spectrum, point]
+        Complex impedance in ohm, true sign (capacitive: Z'' < 0).
+    coordinates : mapping of str to array, shape [spectrum]
+        For example voltage (V), branch ("discharge" or "charge"), soc, cycle, temperature, time, file.
+    names : sequence of str or None
+        What to call the spectra in messages.
+    point_time : ndarray or None, shape [spectrum, point]
+        Time of each point in s, NaN where unknown.
+    sources : mapping
+        Input files: path to SHA-256.
+    notes : sequence of str
+        What was dropped, guessed or found odd on the way in.
+    """
+
+    frequency: FloatArray
+    Z: ComplexArray
+    coordinates: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    names: Sequence[str] | None = None
+    point_time: FloatArray | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        set_ = partial(object.__setattr__, self)  # frozen
+        set_("Z", frozen_array(self.Z, np.complex128, "Z", 2))
+        frequency = np.asarray(self.frequency)
+        if frequency.ndim == 1:
+            row = frozen_array(frequency, np.float64, "frequency", 1)
+            if row.size != self.Z.shape[1]:
+                raise InvalidInput(f"frequency has {row.size} points but Z is [{len(self)}, {self.Z.shape[1]}]")
+            frequency = np.broadcast_to(row, self.Z.shape)
+        elif frequency.ndim == 2 and frequency.dtype == np.float64 and frequency.strides[0] == 0:
+            row = frozen_array(frequency[0], np.float64, "frequency", 1)
+            frequency = np.broadcast_to(row, frequency.shape)
+        else:
+            frequency = frozen_array(frequency, np.float64, "frequency", 2)
+        set_("frequency", frequency)
+        if frequency.shape != self.Z.shape:
+            raise InvalidInput(f"frequency has shape {frequency.shape} but Z has {self.Z.shape}; they must match")
+        if self.Z.size == 0:
+            raise InvalidInput(f"a campaign needs at least one spectrum of one point, got Z of shape {self.Z.shape}")
+        if self.point_time is not None:
+            set_("point_time", frozen_array(self.point_time, np.float64, "point_time", 2))
+            if self.point_time.shape != self.Z.shape:
+                raise InvalidInput(f"point_time has shape {self.point_time.shape} but Z has {self.Z.shape}")
+        if self.names is not None:
+            set_("names", tuple(self.names))
+            if len(self.names) != len(self):
+                raise InvalidInput(f"{len(self.names)} names for {len(self)} spectra")
+        table = {name: _coordinate(name, values, len(self)) for name, values in self.coordinates.items()}
+        set_("coordinates", MappingProxyType(table))
+        set_("sources", MappingProxyType(dict(self.sources)))
+        set_("notes", tuple(self.notes))
+
+    @classmethod
+    def from_arrays(
+        cls,
+        frequency: ArrayLike,
+        Z: ArrayLike,
+        *,
+        coordinates: Mapping[str, ArrayLike] | None = None,
+        names: Sequence[str] | None = None,
+        point_time: ArrayLike | None = None,
+    ) -> Campaign:
+        """Build a campaign from arrays.
+
+        Parameters
+        ----------
+        frequency : array_like, shape [point] or [spectrum, point]
+            Hz, in any order; NaN pads short spectra.
+        Z : array_like, shape [spectrum, point]
+            Complex impedance in ohm, true sign. NaN where frequency is NaN.
+        coordinates : mapping of str to array_like, shape [spectrum], optional
+        names : sequence of str, optional
+        point_time : array_like, shape [spectrum, point], optional
+            Seconds.
+
+        Raises
+        ------
+        InvalidInput
+            If shapes do not match or values are not numbers.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> f = np.geomspace(1e5, 1e-2, 71)
+        >>> Z = 10 + 50 / (1 + 2j * np.pi * f[None, :] * np.array([[1e-3], [1e-2]]))
+        >>> Campaign.from_arrays(f, Z, coordinates={"voltage": [0.1, 0.2]})
+        <Campaign: 2 spectra, 71 points, 0.01 to 1e+05 Hz, coordinates: voltage>
+        """
+        return cls(
+            frequency,  # type: ignore[arg-type]  # __post_init__ turns array-likes into arrays
+            Z,  # type: ignore[arg-type]
+            coordinates={name: np.asarray(values) for name, values in (coordinates or {}).items()},
+            names=names,
+            point_time=point_time,  # type: ignore[arg-type]
+        )
+
+    @classmethod
+    def from_spectra(cls, spectra: Sequence[Spectrum]) -> Campaign:
+        """Put spectra in the given order into a campaign.
+
+        A coordinate that some spectra lack is NaN (or an empty string) there, and noted.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no spectrum.
+        """
+        if not spectra:
+            raise InvalidInput("a campaign needs at least one spectrum, got none")
+        count, points = len(spectra), max(map(len, spectra))
+        notes = [f"{s.name}: {note}" if s.name else note for s in spectra for note in s.notes]
+        first = spectra[0].frequency
+        if all(s.frequency is first or np.array_equal(s.frequency, first) for s in spectra):
+            frequency = np.broadcast_to(first, (count, points))
+        else:
+            frequency = _padded([s.frequency for s in spectra], np.float64)
+        point_time = None
+        if any(s.point_time is not None for s in spectra):
+            point_time = _padded([np.empty(0) if s.point_time is None else s.point_time for s in spectra], np.float64)
+            point_time = np.pad(point_time, ((0, 0), (0, points - point_time.shape[1])), constant_values=np.nan)
+        coordinates: dict[str, NDArray[Any]] = {}
+        for name in dict.fromkeys(key for s in spectra for key in s.coordinates):
+            column = [s.coordinates.get(name) for s in spectra]
+            textual = any(isinstance(value, str) for value in column)
+            if None in column:
+                notes.append(f"coordinate {name!r} is unknown for {column.count(None)} of {count} spectra")
+                column = [("" if textual else np.nan) if value is None else value for value in column]
+            coordinates[name] = np.array([str(v) for v in column] if textual else column)
+        return cls(
+            frequency,
+            _padded([s.Z for s in spectra], np.complex128),
+            coordinates=coordinates,
+            names=[s.name or f"spectrum {i}" for i, s in enumerate(spectra)],
+            point_time=point_time,
+            sources={path: digest for s in spectra for path, digest in s.sources.items()},
+            notes=notes,
+        )
+
+    def __len__(self) -> int:
+        return int(self.Z.shape[0])
+
+    def __iter__(self) -> Iterator[Spectrum]:
+        return (self[i] for i in range(len(self)))
+
+    @overload
+    def __getitem__(self, index: int) -> Spectrum: ...
+    @overload
+    def __getitem__(self, index: slice | IntArray | BoolArray | Sequence[int]) -> Campaign: ...
+    def __getitem__(self, index: int | slice | IntArray | BoolArray | Sequence[int]) -> Spectrum | Campaign:
+        """One spectrum (an integer) or a campaign of some (a slice, indices or a boolean mask)."""
+        if isinstance(index, int | np.integer):
+            here = self.is_point[index]
+            return Spectrum(
+                self.frequency[index][here],
+                self.Z[index][here],
+                name=self.label(int(index)),
+                coordinates={name: values[index].item() for name, values in self.coordinates.items()},
+                point_time=None if self.point_time is None else self.point_time[index][here],
+                sources=self.sources,
+            )
+        rows = np.arange(len(self))[index]
+        shared = self.frequency.strides[0] == 0 and rows.size > 0
+        return Campaign(
+            np.broadcast_to(self.frequency[0], (rows.size, self.Z.shape[1])) if shared else self.frequency[rows],
+            self.Z[rows],
+            coordinates={name: values[rows] for name, values in self.coordinates.items()},
+            names=None if self.names is None else [self.names[i] for i in rows],
+            point_time=None if self.point_time is None else self.point_time[rows],
+            sources=self.sources,
+            notes=self.notes,
+        )
+
+    def __repr__(self) -> str:
+        finite = self.frequency[np.isfinite(self.frequency)] if self.frequency.strides[0] else self.frequency[0]
+        coordinates = f", coordinates: {', '.join(self.coordinates)}" if self.coordinates else ""
+        return (
+            f"<Campaign: {len(self)} spectra, {self.Z.shape[1]} points, "
+            f"{np.nanmin(finite):.4g} to {np.nanmax(finite):.4g} Hz{coordinates}>"
+        )
+
+    def label(self, index: int) -> str:
+        """Name spectrum `index` for messages."""
+        return self.names[index] if self.names is not None else f"spectrum {index}"
+
+    def with_coordinates(self, **coordinates: ArrayLike) -> Campaign:
+        """Return the campaign with coordinates added or replaced, each of shape [spectrum]."""
+        table = {**self.coordinates, **{name: np.asarray(values) for name, values in coordinates.items()}}
+        return Campaign(
+            self.frequency, self.Z, table, self.names, self.point_time, sources=self.sources, notes=self.notes
+        )
+
+    @cached_property
+    def is_point(self) -> BoolArray:
+        """True where a point was measured, False where a short spectrum is padded [spectrum, point]."""
+        if self.frequency.strides[0] == 0:
+            row = ~np.isnan(self.frequency[0])
+            return np.broadcast_to(row, self.Z.shape)
+        return ~(np.isnan(self.frequency) & np.isnan(self.Z))
+
+    @cached_property
+    def problems(self) -> NDArray[np.int8]:
+        """What makes spectra unusable, as `Status` [spectrum]; judged on all points above 0 Hz."""
+        return find_problems(self.frequency, self.Z, self.is_point & (self.frequency != 0))
+
+
+def find_problems(frequency: FloatArray, Z: ComplexArray, used: BoolArray) -> NDArray[np.int8]:
+    """Judge each spectrum by the points that are used.
+
+    Parameters
+    ----------
+    frequency, Z : ndarray, shape [spectrum, point]
+        Hz and ohm.
+    used : ndarray of bool, shape [spectrum, point]
+
+    Returns
+    -------
+    ndarray of int8, shape [spectrum]
+        `Status.OK` or what is wrong. `SIGN_FLIPPED` stands for a suspicion that a fit should confirm.
+    """
+    status = np.full(len(Z), Status.OK, dtype=np.int8)
+
+    def mark(rows: Any, reason: Status) -> None:
+        status[rows & (status == Status.OK)] = reason
+
+    mark(used.sum(axis=1) < MIN_POINTS, Status.TOO_FEW_POINTS)
+    mark((used & ~(np.isfinite(Z) & np.isfinite(frequency))).any(axis=1), Status.NOT_FINITE)
+    mark((used & (frequency < 0)).any(axis=1), Status.NEGATIVE_FREQUENCY)
+    for rows, points in frequency_grids(frequency, used):
+        grid = frequency[rows[0], points]
+        if np.unique(grid).size < grid.size:
+            status[rows[status[rows] == Status.OK]] = Status.REPEATED_FREQUENCY
+        sound = rows[status[rows] == Status.OK]
+        status[sound[looks_flipped(grid, Z[np.ix_(sound, points)])]] = Status.SIGN_FLIPPED
+    return status
+
+
+def frequency_grids(frequency: FloatArray, used: BoolArray) -> list[tuple[IntArray, BoolArray]]:
+    """Group spectra whose used points stand at the same places and frequencies.
+
+    Returns
+    -------
+    list of (spectra, points)
+        Indices of the spectra and the mask of their points, in order of the first spectrum.
+    """
+    if frequency.strides[0] == 0 and (used == used[0]).all():
+        return [(np.arange(len(used)), used[0])]
+    groups: dict[bytes, list[int]] = {}
+    for i, row in enumerate(np.where(used, frequency, np.nan)):
+        groups.setdefault(row.tobytes(), []).append(i)
+    return [(np.array(rows), used[rows[0]]) for rows in groups.values()]
+
+
+def _padded(rows: Sequence[NDArray[Any]], dtype: type) -> NDArray[Any]:
+    """Stack rows of different length, the rest NaN."""
+    table: NDArray[Any] = np.full((len(rows), max(map(len, rows))), np.nan, dtype=dtype)
+    for target, row in zip(table, rows, strict=True):
+        target[: len(row)] = row
+    return table
+
+
+def _coordinate(name: str, values: ArrayLike, count: int) -> NDArray[Any]:
+    """Check one column of the table of coordinates and freeze it."""
+    column = np.array(values)
+    if column.shape != (count,):
+        raise InvalidInput(f"coordinate {name!r} has shape {column.shape} but there are {count} spectra")
+    if column.dtype.kind in "iub":
+        column = column.astype(np.float64)
+    elif column.dtype.kind == "O":
+        column = column.astype(str)
+    elif column.dtype.kind not in "fUM":
+        raise InvalidInput(f"coordinate {name!r} holds {column.dtype}; numbers, strings or times are allowed")
+    column.flags.writeable = False
+    return column

@@ -1,0 +1,16 @@
+"""Reading impedance files.
+
+`read` turns files into a `drtengine.Campaign`; each format is a `Reader`. Further formats join with `register`,
+or from an installed package through an entry point of the group "drtengine.readers" that names a `Reader`.
+"""
+
+from __future__ import annotations
+
+from . import delimited, eclab, zahner
+from .reading import read
+from .registry import Reader, readers, register
+
+for _reader in (delimited.READER, eclab.READER, zahner.READER):
+    register(_reader)
+
+__all__ = ["Reader", "read", "readers", "register"]

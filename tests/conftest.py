@@ -1,0 +1,22 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("default", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("default")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real measurements; they are not part of the repository."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("DRTENGINE_TEST_DATA", default))
+    if not folder.is_dir():
+        pytest.skip(f"no measured data: set DRTENGINE_TEST_DATA to their folder (looked in {folder})")
+    return folder
