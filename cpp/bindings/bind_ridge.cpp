@@ -40,7 +40,7 @@ py::tuple solve(const py::dict& problem, const DoubleArray& lambda, const Double
   Solutions s =
       without_gil([&] { return solve_ridge(p.design, p.Z, p.weights, lambda_view, outputs_view, p.options); });
   return py::make_tuple(to_numpy(std::move(s.coefficients)), to_numpy(std::move(s.free)),
-                        to_numpy(std::move(s.values)), to_numpy(std::move(s.kkt)), status_to_numpy(s.status));
+                        to_numpy(std::move(s.values)), to_numpy(std::move(s.error)), status_to_numpy(s.status));
 }
 
 py::tuple select(const py::dict& problem, const DoubleArray& lattice, bool refine) {

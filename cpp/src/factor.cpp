@@ -12,19 +12,20 @@ namespace {
 
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 
-constexpr Index kGramBlock = 16;  // entries of H summed at a time: accumulators for the registers
+// Entries of H summed at a time: as many accumulators as the registers hold.
+constexpr Index kGramBlock = kVecWidth == 8 ? 24 : 12;
 
 }  // namespace
 
-SharedFactor::SharedFactor(const RowMatrix& gram, const RowMatrix& penalty, double lambda)
+SharedFactor::SharedFactor(const RowMatrix& rows, const RowMatrix& gram, const RowMatrix& penalty, double lambda)
     : lambda_(lambda), H_(gram + lambda * penalty) {
   const Eigen::LLT<Eigen::MatrixXd> llt(H_);
   if (llt.info() != Eigen::Success) throw NotPositiveDefinite("A'A + lambda M is singular");
   const RowMatrix half = llt.solve(Eigen::MatrixXd::Identity(H_.rows(), H_.cols())) / 2;
   const RowMatrix G = half + half.transpose();
   error_ = kEpsilon * H_.norm() * G.norm();
-  H_tile_ = TileFactor(H_);
   G_tile_ = TileFactor(G);
+  solution_ = TileFactor(rows * G);
 }
 
 LaneFactor::LaneFactor(const Design& design, bool paired_weights)
@@ -32,72 +33,88 @@ LaneFactor::LaneFactor(const Design& design, bool paired_weights)
       stride_(padded(n_)),
       paired_(paired_weights),
       penalty_(design.M),
-      G_(static_cast<std::size_t>(kTile * n_ * stride_)) {
-  const Index packed = (n_ * (n_ + 1) / 2 + kGramBlock - 1) / kGramBlock * kGramBlock;
-  products_ = RowMatrix::Zero(design.rows() / (paired_ ? 2 : 1), packed);
+      n_weights_(design.rows() / (paired_weights ? 2 : 1)),
+      n_blocks_((n_ * (n_ + 1) / 2 + kGramBlock - 1) / kGramBlock),
+      products_(static_cast<std::size_t>(n_blocks_ * n_weights_ * kGramBlock)),
+      H_(static_cast<std::size_t>(n_blocks_ * kGramBlock * kTile)),
+      G_(static_cast<std::size_t>(kTile * stride_ * stride_)) {
   for (Index r = 0; r < design.rows(); ++r) {
-    auto target = products_.row(paired_ ? r / 2 : r);
+    const Index q = paired_ ? r / 2 : r;
     for (Index i = 0, entry = 0; i < n_; ++i) {
-      for (Index j = 0; j <= i; ++j, ++entry) target[entry] += design.A(r, i) * design.A(r, j);
+      for (Index j = 0; j <= i; ++j, ++entry) {
+        const Index at = (entry / kGramBlock * n_weights_ + q) * kGramBlock + entry % kGramBlock;
+        products_[static_cast<std::size_t>(at)] += design.A(r, i) * design.A(r, j);
+      }
     }
   }
-  H_.resize(static_cast<std::size_t>(packed * kTile));
 }
 
 // H of the lanes from `group` on, without the penalty: one product of weights and `products_`.
 void LaneFactor::form_gram(const double* w2, Index stride_w2, Index group) {
-  const Index n_weights = products_.rows(), apart = paired_ ? 2 : 1;
-  std::vector<double> weights(static_cast<std::size_t>(n_weights * kVecWidth));
-  for (Index q = 0; q < n_weights; ++q) {
+  const Index apart = paired_ ? 2 : 1;
+  std::vector<double> weights(static_cast<std::size_t>(n_weights_ * kVecWidth));
+  for (Index q = 0; q < n_weights_; ++q) {
     for (Index lane = 0; lane < kVecWidth; ++lane) {
       const double* own = w2 + (group + lane) * stride_w2 + q * apart;
       // of a pair, one row may belong to a part that is not used
       weights[static_cast<std::size_t>(q * kVecWidth + lane)] = paired_ ? std::max(own[0], own[1]) : own[0];
     }
   }
-  for (Index entry = 0; entry < products_.cols(); entry += kGramBlock) {
+  const double* contribution = products_.data();
+  for (Index block = 0; block < n_blocks_; ++block) {
     Vec sum[kGramBlock] = {};
-    for (Index q = 0; q < n_weights; ++q) {
+    for (Index q = 0; q < n_weights_; ++q, contribution += kGramBlock) {
       const Vec w = load(&weights[static_cast<std::size_t>(q * kVecWidth)]);
-      const double* contribution = products_.data() + q * products_.cols() + entry;
+      DRTENGINE_UNROLL
       for (Index e = 0; e < kGramBlock; ++e) sum[e] += w * broadcast(contribution[e]);
     }
-    for (Index e = 0; e < kGramBlock; ++e) store(&H_[static_cast<std::size_t>((entry + e) * kTile + group)], sum[e]);
+    double* to = &H_[static_cast<std::size_t>(block * kGramBlock * kTile + group)];
+    DRTENGINE_UNROLL
+    for (Index e = 0; e < kGramBlock; ++e) store(to + e * kTile, sum[e]);
   }
 }
 
 void LaneFactor::factorize(const double* w2, Index stride_w2, const std::array<double, kTile>& lambda) {
-  std::array<double, kTile> H_norm{}, G_norm{};
-  const auto off_diagonal_twice = [](Index i, Index j, double x) { return (i == j ? 1 : 2) * x * x; };
   for (Index group = 0; group < kTile; group += kVecWidth) {
     form_gram(w2, stride_w2, group);
     systems_.resize(n_);
     const Vec lambda_here = load(&lambda[static_cast<std::size_t>(group)]);
+    Vec H_norm{}, G_norm{};
     for (Index i = 0, entry = 0; i < n_; ++i) {
       for (Index j = 0; j <= i; ++j, ++entry) {
-        double* h = &H_[static_cast<std::size_t>(entry * kTile + group)];
-        store(h, load(h) + lambda_here * penalty_(i, j));
-        store(systems_.entry(i, j), load(h));
-        for (Index lane = 0; lane < kVecWidth; ++lane) {
-          H_norm[static_cast<std::size_t>(group + lane)] += off_diagonal_twice(i, j, h[lane]);
-        }
+        double* to = &H_[static_cast<std::size_t>(entry * kTile + group)];
+        const Vec h = load(to) + lambda_here * penalty_(i, j);
+        store(to, h);
+        store(systems_.entry(i, j), h);
+        H_norm += h * h * (i == j ? 1.0 : 2.0);
       }
     }
     systems_.factorize();
     systems_.invert();
-    for (Index lane = 0; lane < kVecWidth; ++lane) {
-      double* G = &G_[static_cast<std::size_t>((group + lane) * n_ * stride_)];
-      for (Index i = 0; i < n_; ++i) {
+    for (Index i = 0; i < n_; ++i) {
+      for (Index j = 0; j <= i; ++j) {
+        const Vec g = load(systems_.entry(i, j));
+        G_norm += g * g * (i == j ? 1.0 : 2.0);
+      }
+    }
+    store(&error_[static_cast<std::size_t>(group)], kEpsilon * sqrt(H_norm * G_norm));
+    for (Index lane = 0; lane < kVecWidth; ++lane) unpack_inverse(group, lane);
+  }
+}
+
+// Copies one lane's inverse out of systems_, both triangles, in blocks that stay in the cache.
+void LaneFactor::unpack_inverse(Index group, Index lane) {
+  double* G = &G_[static_cast<std::size_t>((group + lane) * stride_ * stride_)];
+  for (Index i0 = 0; i0 < n_; i0 += kTile) {
+    for (Index j0 = 0; j0 <= i0; j0 += kTile) {
+      for (Index i = i0; i < std::min(i0 + kTile, n_); ++i) {
         const double* from = systems_.entry(i, 0) + lane;
-        for (Index j = 0; j <= i; ++j) {
-          const double g = from[j * kVecWidth];
-          G[i * stride_ + j] = G[j * stride_ + i] = g;
-          G_norm[static_cast<std::size_t>(group + lane)] += off_diagonal_twice(i, j, g);
+        for (Index j = j0; j < std::min(j0 + kTile, i + 1); ++j) {
+          G[i * stride_ + j] = G[j * stride_ + i] = from[j * kVecWidth];
         }
       }
     }
   }
-  for (std::size_t lane = 0; lane < kTile; ++lane) error_[lane] = kEpsilon * std::sqrt(H_norm[lane] * G_norm[lane]);
 }
 
 void LaneFactor::multiply_inverse(const double* in, double* out) const {

@@ -1,6 +1,5 @@
 #include "drtengine/lanes.hpp"
 
-#include <cmath>
 
 namespace drtengine {
 namespace {
@@ -12,20 +11,13 @@ constexpr Index kBlock = 4;
 constexpr Index kBlock = 2;
 #endif
 
-Vec inverse_sqrt(Vec v) {
-  double lanes[kVecWidth];
-  store(lanes, v);
-  for (double& x : lanes) x = 1 / std::sqrt(x);
-  return load(lanes);
-}
-
 struct Block {
   Vec v[kBlock][kBlock] = {};
 };
 
 // sum of a(i, k) * b(j, k) over k in [begin, end); a and b give one vector each
 template <class A, class B>
-Block products(Index begin, Index end, A&& a, B&& b) {
+DRTENGINE_INLINE Block products(Index begin, Index end, A&& a, B&& b) {
   Block sum;
   for (Index k = begin; k < end; ++k) {
     Vec right[kBlock];
@@ -42,7 +34,7 @@ Block products(Index begin, Index end, A&& a, B&& b) {
 }
 
 // Cholesky factor of a diagonal block, in place; its diagonal comes out inverted.
-void factorize_block(Block& a) {
+DRTENGINE_INLINE void factorize_block(Block& a) {
   DRTENGINE_UNROLL
   for (Index j = 0; j < kBlock; ++j) {
     DRTENGINE_UNROLL
@@ -50,7 +42,7 @@ void factorize_block(Block& a) {
       DRTENGINE_UNROLL
       for (Index k = 0; k < j; ++k) a.v[i][j] -= a.v[i][k] * a.v[j][k];
       if (i == j) {
-        a.v[j][j] = inverse_sqrt(a.v[j][j]);
+        a.v[j][j] = broadcast(1) / sqrt(a.v[j][j]);
       } else {
         a.v[i][j] *= a.v[j][j];
       }
@@ -59,7 +51,7 @@ void factorize_block(Block& a) {
 }
 
 // a <- a L'^-1
-void solve_from_right(const Block& L, Block& a) {
+DRTENGINE_INLINE void solve_from_right(const Block& L, Block& a) {
   DRTENGINE_UNROLL
   for (Index j = 0; j < kBlock; ++j) {
     DRTENGINE_UNROLL
@@ -86,7 +78,7 @@ void LaneSystems::resize(Index n) {
 
 void LaneSystems::factorize() {
   // entries of a block minus what the columns to the left contribute
-  const auto reduced = [this](Index i0, Index j0, bool diagonal) {
+  const auto reduced = [this](Index i0, Index j0, bool diagonal) DRTENGINE_INLINE_LAMBDA {
     Block block = products(0, j0, [&](Index i, Index k) { return at(i0 + i, k); },
                            [&](Index j, Index k) { return at(j0 + j, k); });
     DRTENGINE_UNROLL
@@ -123,15 +115,39 @@ void LaneSystems::put(Index i0, Index j0, const Block& block, bool lower_only) {
 
 void LaneSystems::solve() {
   const auto b = [this](Index i) { return load(right_side(i)); };
-  for (Index k = 0; k < n_; ++k) {
-    const Vec y = b(k) * at(k, k);
-    store(right_side(k), y);
-    for (Index i = k + 1; i < n_; ++i) store(right_side(i), b(i) - at(i, k) * y);
+  for (Index i0 = 0; i0 < n_; i0 += kBlock) {  // L y = b
+    Vec y[kBlock];
+    DRTENGINE_UNROLL
+    for (Index i = 0; i < kBlock; ++i) y[i] = b(i0 + i);
+    for (Index k = 0; k < i0; ++k) {
+      const Vec known = b(k);
+      DRTENGINE_UNROLL
+      for (Index i = 0; i < kBlock; ++i) y[i] -= at(i0 + i, k) * known;
+    }
+    DRTENGINE_UNROLL
+    for (Index i = 0; i < kBlock; ++i) {
+      DRTENGINE_UNROLL
+      for (Index k = 0; k < i; ++k) y[i] -= at(i0 + i, i0 + k) * y[k];
+      y[i] *= at(i0 + i, i0 + i);
+      store(right_side(i0 + i), y[i]);
+    }
   }
-  for (Index k = n_ - 1; k >= 0; --k) {
-    const Vec x = b(k) * at(k, k);
-    store(right_side(k), x);
-    for (Index i = 0; i < k; ++i) store(right_side(i), b(i) - at(k, i) * x);
+  for (Index i0 = n_ - kBlock; i0 >= 0; i0 -= kBlock) {  // L' x = y
+    Vec x[kBlock];
+    DRTENGINE_UNROLL
+    for (Index i = 0; i < kBlock; ++i) x[i] = b(i0 + i);
+    for (Index k = i0 + kBlock; k < n_; ++k) {
+      const Vec known = b(k);
+      DRTENGINE_UNROLL
+      for (Index i = 0; i < kBlock; ++i) x[i] -= at(k, i0 + i) * known;
+    }
+    DRTENGINE_UNROLL
+    for (Index i = kBlock - 1; i >= 0; --i) {
+      DRTENGINE_UNROLL
+      for (Index k = i + 1; k < kBlock; ++k) x[i] -= at(i0 + k, i0 + i) * x[k];
+      x[i] *= at(i0 + i, i0 + i);
+      store(right_side(i0 + i), x[i]);
+    }
   }
 }
 

@@ -22,6 +22,12 @@ constexpr int kMaxRefinements = 8;
 // largest, before the active set counts as wrong.
 constexpr double kSignTolerance = 1e-10;
 
+// A Newton step of this relative length, taken with an inverse good to `factor_error`, leaves that
+// share of itself; the gradient, computed without A'A, costs the square root of the condition.
+double refined_error(double factor_error, double step) {
+  return factor_error * step + std::sqrt(std::numeric_limits<double>::epsilon() * factor_error);
+}
+
 // Spectra in the order they are worked on. A pool shares its lambda and so one factorisation,
 // unless every spectrum has weights, and with them a factorisation, of its own.
 struct Pools {
@@ -52,7 +58,7 @@ struct Job {
   ConstVectorView lambda;
   bool nonneg;
   Pools pools;
-  RowMatrix gram;  // A'W^2A, where the weights are shared
+  RowMatrix weighted_rows, gram;  // W^2A and A'W^2A, where the weights are shared
   TileFactor A, At, M, outputs;
   Index n_outputs;
   Solutions& result;
@@ -71,10 +77,9 @@ class Worker {
         z_(RowMatrix::Zero(kPool, row_stride_)),
         w2_(z_),
         residual_(z_),
-        g_(RowMatrix::Zero(kPool, stride_)),
-        x_(g_),
-        gradient_(g_),
-        step_(g_),
+        x_(RowMatrix::Zero(kPool, stride_)),
+        gradient_(x_),
+        step_(x_),
         values_(RowMatrix::Zero(kPool, job.outputs.stride())) {
     if (job.weights.per_spectrum()) {
       own_factors_.emplace(job.design, job.weights.paired());
@@ -103,15 +108,9 @@ class Worker {
       for (Index i = 0; i < count_; ++i) fail(i, Status::kSingular);
       return write();
     }
-    job_.A.multiply(residual_.data(), row_stride_, count_, g_.data());  // residual_ holds W^2z
-    multiply_inverse(g_, x_);
+    solve_unconstrained();
     const PoolMask solved = job_.nonneg ? solver_.solve(inverse_, x_.data()) : pool_mask(count_);
-    if (needs_refinement_) {
-      refine(solved);
-    } else {
-      shared_factor_->H_tile().multiply(x_.data(), stride_, count_, gradient_.data());
-      gradient_.topRows(count_) = g_.topRows(count_) - gradient_.topRows(count_);
-    }
+    if (needs_refinement_) refine(solved);
     for (Index i = 0; i < count_; ++i) finish(i, contains(solved, i));
     write();
   }
@@ -120,7 +119,6 @@ class Worker {
     for (Index i = 0; i < padded(count_); ++i) {
       z_.row(i).head(rows_) = job_.Z.row(spectrum(i));
       if (job_.weights.per_spectrum()) job_.weights.squared(spectrum(i), &w2_(i, 0));
-      residual_.row(i) = z_.row(i).cwiseProduct(w2_.row(i));
     }
   }
 
@@ -135,18 +133,31 @@ class Worker {
     } else {
       if (!shared_factor_ || shared_factor_->lambda() != lambda(0)) {
         shared_factor_.reset();
-        shared_factor_.emplace(job_.gram, job_.design.M, lambda(0));
+        shared_factor_.emplace(job_.weighted_rows, job_.gram, job_.design.M, lambda(0));
       }
       std::ranges::fill(inverse_, shared_factor_->G_tile().data());
       needs_refinement_ = !(shared_factor_->error() < kAccurate);
     }
+    for (Index i = 0; i < count_; ++i) error_[static_cast<std::size_t>(i)] = factor_error(i);
   }
+
+  double factor_error(Index i) const { return own_factors_ ? own_factors_->error(i) : shared_factor_->error(); }
 
   void multiply_inverse(const RowMatrix& in, RowMatrix& out) {
     if (own_factors_) {
       own_factors_->multiply_inverse(in.data(), out.data());
     } else {
       shared_factor_->G_tile().multiply(in.data(), stride_, count_, out.data());
+    }
+  }
+
+  void solve_unconstrained() {
+    if (own_factors_) {
+      residual_.topRows(kTile) = z_.topRows(kTile).cwiseProduct(w2_.topRows(kTile));
+      job_.A.multiply(residual_.data(), row_stride_, count_, gradient_.data());
+      own_factors_->multiply_inverse(gradient_.data(), x_.data());
+    } else {
+      shared_factor_->solution().multiply(z_.data(), row_stride_, count_, x_.data());
     }
   }
 
@@ -172,6 +183,7 @@ class Worker {
         if (!contains(open, i)) continue;
         x_.row(i) += step_.row(i);
         const double relative = step_.row(i).norm() / x_.row(i).norm();
+        error_[static_cast<std::size_t>(i)] = refined_error(factor_error(i), relative);
         if (!(relative * relative > kRefined)) open &= ~(PoolMask{1} << i);
       }
       exact_gradient();
@@ -184,11 +196,12 @@ class Worker {
     if (job_.nonneg && !(solved && signs_hold(i)) && !solve_again(i)) return fail(i, Status::kUnconverged);
     const Index n_basis = job_.design.n_basis;
     if (job_.nonneg) x_.row(i).head(n_basis) = x_.row(i).head(n_basis).cwiseMax(0);
-    job_.result.kkt[spectrum(i)] = violation(i) / g_.row(i).cwiseAbs().maxCoeff();
+    job_.result.error[spectrum(i)] = error_[static_cast<std::size_t>(i)];
     job_.result.status[static_cast<std::size_t>(spectrum(i))] = Status::kOk;
   }
 
   bool signs_hold(Index i) const {
+    if (!needs_refinement_) return true;  // x is what the solver judged
     const double tolerance = kSignTolerance * x_.row(i).head(job_.design.n_basis).maxCoeff();
     if (x_.row(i).head(job_.design.n_basis).minCoeff() < -tolerance) return false;
     const double* G = inverse_[static_cast<std::size_t>(i)];
@@ -211,18 +224,9 @@ class Worker {
     return true;
   }
 
-  double violation(Index i) const {
-    double largest = 0;
-    for (Index j = 0; j < n_; ++j) {
-      const bool at_zero = job_.nonneg && j < job_.design.n_basis && x_(i, j) == 0;
-      largest = std::max(largest, at_zero ? gradient_(i, j) : std::abs(gradient_(i, j)));
-    }
-    return largest;
-  }
-
   void fail(Index i, Status reason) {
     x_.row(i).setConstant(kNaN);
-    job_.result.kkt[spectrum(i)] = kNaN;
+    job_.result.error[spectrum(i)] = kNaN;
     job_.result.status[static_cast<std::size_t>(spectrum(i))] = reason;
   }
 
@@ -241,7 +245,8 @@ class Worker {
   Index n_, rows_, stride_, row_stride_;
   PoolSolver solver_;
   RowMatrix z_, w2_, residual_;        // [problem, row]
-  RowMatrix g_, x_, gradient_, step_;  // [problem, unknown]
+  RowMatrix x_, gradient_, step_;      // [problem, unknown]
+  std::array<double, kPool> error_{};  // [problem]
   RowMatrix values_;                   // [problem, output]
   std::optional<SharedFactor> shared_factor_;  // of the lambda met last
   std::optional<LaneFactor> own_factors_;
@@ -281,6 +286,7 @@ Solutions solve_ridge(const Design& design, ConstMatrixView Z, ConstMatrixView w
           options.nonneg,
           Pools(n_spectra, lambda, row_weights.per_spectrum()),
           {},
+          {},
           TileFactor(design.A),
           TileFactor(design.A.transpose()),
           TileFactor(design.M),
@@ -290,6 +296,7 @@ Solutions solve_ridge(const Design& design, ConstMatrixView Z, ConstMatrixView w
   if (!row_weights.per_spectrum()) {
     Vector w2(design.rows());
     row_weights.squared(0, w2.data());
+    job.weighted_rows = w2.asDiagonal() * design.A;
     job.gram = weighted_gram(design, w2);
   }
   parallel_for(job.pools.count(), 1, options.n_threads, options.keep_going, [&] { return Worker(job); });

@@ -240,7 +240,7 @@ def _solve_grid(
     outputs = np.column_stack(
         [basis.values(basis.tau).T, basis.integrals(basis.tau[0], basis.tau[-1]), basis.integrals(*window)]
     )
-    coefficients, free, values, kkt, status = core.solve_ridge(
+    coefficients, free, values, error, status = core.solve_ridge(
         p, np.ascontiguousarray(lambda_), np.ascontiguousarray(outputs)
     )
     whole = rows.size == len(arrays["status"])
@@ -253,7 +253,7 @@ def _solve_grid(
     arrays["R_pol"][rows] = values[:, count]
     arrays["R_pol_window"][rows] = values[:, count + 1]
     arrays["lambda_"][rows] = lambda_
-    arrays["kkt"][rows] = kkt
+    arrays["error"][rows] = error
     arrays["status"][rows] = status
     columns = iter(free.T)
     if p["part"] != PARTS.index("imaginary"):
@@ -269,7 +269,7 @@ def _solve_grid(
 def _empty_arrays(n_spectra: int, n_tau: int) -> dict[str, Any]:
     """NaN for everything a spectrum may turn out not to have."""
     arrays: dict[str, Any] = {name: np.full((n_spectra, n_tau), np.nan) for name in ("coefficients", "gamma")}
-    for name in ("R_inf", "L_0", "C_0", "R_pol", "R_pol_window", "lambda_", "kkt"):
+    for name in ("R_inf", "L_0", "C_0", "R_pol", "R_pol_window", "lambda_", "error"):
         arrays[name] = np.full(n_spectra, np.nan)
     arrays["status"] = np.full(n_spectra, Status.OK, dtype=np.int8)
     return arrays

@@ -28,7 +28,7 @@ _PER_SPECTRUM = {  # name: (unit per ohm of impedance, description)
     "R_pol": ("{ohm}", "integral of gamma over ln(tau), whole grid"),
     "R_pol_window": ("{ohm}", "integral of gamma over ln(tau), between 1/(2 pi f_max) and 1/(2 pi f_min)"),
     "lambda_": ("1", "regularisation parameter"),
-    "kkt": ("1", "violation of the optimality conditions, relative"),
+    "error": ("1", "estimated numerical error of the coefficients, relative to the largest"),
 }
 _COORDINATE_UNITS = {"voltage": "V", "current": "A", "temperature": "degC", "time": "s", "soc": "1", "cycle": "1"}
 
@@ -53,8 +53,9 @@ class DrtResult:
     R_pol, R_pol_window : ndarray, shape [spectrum]
         Integral of gamma over ln(tau): from the first to the last node, and over the measured window.
     lambda_ : ndarray, shape [spectrum]
-    kkt : ndarray, shape [spectrum]
-        Violation of the optimality conditions, relative to the gradient at hand.
+    error : ndarray, shape [spectrum]
+        Estimated numerical error of the coefficients, relative to the largest. This is about rounding;
+        it says nothing about noise or about the choice of lambda.
     status : ndarray of int8, shape [spectrum]
         `Status`.
     campaign : Campaign
@@ -76,7 +77,7 @@ class DrtResult:
     R_pol: FloatArray
     R_pol_window: FloatArray
     lambda_: FloatArray
-    kkt: FloatArray
+    error: FloatArray
     status: NDArray[np.int8]
     campaign: Campaign
     used: BoolArray
@@ -203,7 +204,7 @@ class DrtResult:
             {
                 "name": [self.campaign.label(i) for i in range(len(self))],
                 **self.coordinates,
-                **{name: getattr(self, name) for name in _PER_SPECTRUM if name != "kkt"},
+                **{name: getattr(self, name) for name in _PER_SPECTRUM if name != "error"},
                 "residual_rms": rms,
                 "status": [Status(s).name for s in self.status],
             }

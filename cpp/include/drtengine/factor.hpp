@@ -13,20 +13,20 @@ namespace drtengine {
 // Weights and lambda are the same for all spectra.
 class SharedFactor {
  public:
-  // Throws NotPositiveDefinite.
-  SharedFactor(const RowMatrix& gram, const RowMatrix& penalty, double lambda);
+  // rows = W^2A and gram = A'W^2A. Throws NotPositiveDefinite.
+  SharedFactor(const RowMatrix& rows, const RowMatrix& gram, const RowMatrix& penalty, double lambda);
 
   double lambda() const { return lambda_; }
   const RowMatrix& H() const { return H_; }
-  const TileFactor& H_tile() const { return H_tile_; }
-  const TileFactor& G_tile() const { return G_tile_; }  // the inverse
-  // Estimated error of x = Gg, relative to the largest x.
+  const TileFactor& G_tile() const { return G_tile_; }          // the inverse of H
+  const TileFactor& solution() const { return solution_; }     // W^2A G: from z to the unconstrained x
+  // Estimated error of the unconstrained x, relative to the largest.
   double error() const { return error_; }
 
  private:
   double lambda_, error_ = 0;
   RowMatrix H_;
-  TileFactor H_tile_, G_tile_;
+  TileFactor G_tile_, solution_;
 };
 
 // Every spectrum has weights, and perhaps a lambda, of its own: eight factorisations side by side.
@@ -37,20 +37,22 @@ class LaneFactor {
   // w2[8, stride_w2] squared weights of the rows of A, lambda one for each.
   void factorize(const double* w2, Index stride_w2, const std::array<double, kTile>& lambda);
 
-  const double* inverse(Index lane) const { return &G_[static_cast<std::size_t>(lane * n_ * stride_)]; }
+  const double* inverse(Index lane) const { return &G_[static_cast<std::size_t>(lane * stride_ * stride_)]; }
   void multiply_inverse(const double* in, double* out) const;
   RowMatrix H(Index lane) const;
   double error(Index lane) const { return error_[static_cast<std::size_t>(lane)]; }  // NaN: not positive definite
 
  private:
   void form_gram(const double* w2, Index stride_w2, Index group);
+  void unpack_inverse(Index group, Index lane);
 
   Index n_, stride_;
   bool paired_;
-  RowMatrix products_;          // [weight, packed lower triangle] what each weight contributes to H
   RowMatrix penalty_;
-  std::vector<double> H_;       // [packed lower triangle, lane]
-  std::vector<double> G_;       // [lane, unknown, padded unknown]
+  Index n_weights_, n_blocks_;
+  std::vector<double> products_;  // what each weight adds to H: [block of entries, weight, entry]
+  std::vector<double> H_;         // [entry of the packed lower triangle, lane]
+  std::vector<double> G_;         // [lane, unknown, padded unknown]
   std::array<double, kTile> error_{};
   LaneSystems systems_;
 };

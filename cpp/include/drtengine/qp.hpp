@@ -47,7 +47,10 @@ class PoolSolver {
 
  private:
   void solve_multipliers(const std::vector<const double*>& inverse, const double* x, PoolMask problems);
-  Index exchange(const double* G, const double* x, double tolerance, Index problem);
+  void fill_systems(const std::vector<const double*>& inverse, const double* x, std::size_t first, std::size_t count,
+                    Index n);
+  Index exchange(const double* x, double tolerance, Index problem);
+  void widen_guess(const double* x, Index problem);
   void add_columns(const double* G, const double* base, Index problem, double* out) const;
 
   Index n_, n_constrained_, stride_;

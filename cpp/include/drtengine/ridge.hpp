@@ -21,7 +21,7 @@ struct Solutions {
   RowMatrix coefficients;      // [spectrum, basis function]
   RowMatrix free;              // [spectrum, free unknown], SI units
   RowMatrix values;            // [spectrum, output], the coefficients times `outputs`
-  Vector kkt;                  // [spectrum] violation of the optimality conditions over the largest |A'W^2z|
+  Vector error;                // [spectrum] estimated numerical error of x, relative to the largest
   std::vector<Status> status;  // [spectrum]
 };
 

@@ -6,6 +6,7 @@
 
 #include "drtengine/types.hpp"
 
+#include <cmath>
 #include <cstring>
 
 #if defined(__AVX512F__) || defined(__AVX__)
@@ -28,11 +29,15 @@ inline constexpr Index kVecWidth = 2;
 using Vec = double __attribute__((vector_size(sizeof(double) * kVecWidth)));
 #endif
 
-// Before a loop of constant length whose vectors must stay in registers.
+// For loops of constant length and small functions whose vectors must stay in registers.
 #if defined(__GNUC__)
 #define DRTENGINE_UNROLL _Pragma("GCC unroll 16")
+#define DRTENGINE_INLINE inline __attribute__((always_inline))
+#define DRTENGINE_INLINE_LAMBDA __attribute__((always_inline))
 #else
 #define DRTENGINE_UNROLL
+#define DRTENGINE_INLINE inline
+#define DRTENGINE_INLINE_LAMBDA
 #endif
 
 inline Vec load(const double* from) {
@@ -44,6 +49,19 @@ inline Vec load(const double* from) {
 inline void store(double* to, Vec v) { std::memcpy(to, &v, sizeof v); }
 
 inline Vec broadcast(double value) { return Vec{} + value; }
+
+inline Vec sqrt(Vec v) {
+#if defined(__AVX512F__)
+  return _mm512_sqrt_pd(v);
+#elif defined(__AVX__)
+  return _mm256_sqrt_pd(v);
+#else
+  double x[kVecWidth];
+  store(x, v);
+  for (double& value : x) value = std::sqrt(value);
+  return load(x);
+#endif
+}
 
 // Bit i is set where a[i] < b[i].
 inline unsigned less_mask(Vec a, Vec b) {

@@ -1,0 +1,305 @@
+#include "drtengine/qp.hpp"
+
+#include "support.hpp"
+
+#include <algorithm>
+
+namespace drtengine::testing {
+namespace {
+
+// min x'Hx/2 - g'x with x_i >= 0 for the first n_constrained.
+struct Problem {
+  RowMatrix H;
+  Vector g;
+  Index n_constrained;
+
+  RowMatrix inverse() const {  // rows padded as PoolSolver wants them
+    RowMatrix G = RowMatrix::Zero(H.rows(), padded(H.rows()));
+    G.leftCols(H.rows()) = H.cast<Real>().inverse().cast<double>();
+    return G;
+  }
+};
+
+// Minimum over the unknowns in `passive`, the others zero.
+Vector minimum_over(const RowMatrix& H, const Vector& g, const std::vector<Index>& passive) {
+  Vector x = Vector::Zero(g.size());
+  if (!passive.empty()) x(passive) = H(passive, passive).llt().solve(g(passive)).eval();
+  return x;
+}
+
+// By how much x misses feasibility and optimality; both terms in units of x.
+double violation(const Problem& p, const Vector& x) {
+  const Vector rise = (p.g - p.H * x).cwiseQuotient(p.H.diagonal());
+  double worst = 0;
+  for (Index i = 0; i < x.size(); ++i) {
+    const bool at_zero = i < p.n_constrained && x[i] == 0;
+    worst = std::max(worst, at_zero ? rise[i] : std::abs(rise[i]));
+    if (i < p.n_constrained) worst = std::max(worst, -x[i]);
+  }
+  return worst;
+}
+
+// The solution by trying every set of zeros.
+Vector enumerate(const Problem& p) {
+  Vector best;
+  double smallest = std::numeric_limits<double>::infinity();
+  for (unsigned zeros = 0; zeros < 1u << p.n_constrained; ++zeros) {
+    std::vector<Index> passive;
+    for (Index i = 0; i < p.g.size(); ++i) {
+      if (i >= p.n_constrained || (zeros >> i & 1) == 0) passive.push_back(i);
+    }
+    const Vector x = minimum_over(p.H, p.g, passive);
+    if (violation(p, x) < smallest) {
+      smallest = violation(p, x);
+      best = x;
+    }
+  }
+  return best;
+}
+
+// A positive pull on most unknowns, as data of a distribution have it, or on half of them.
+Problem random_problem(Random& random, Index n, Index n_constrained, double condition) {
+  const RowMatrix H = random.positive_definite(n, condition);
+  const double low = random.uniform(0, 1) < 0.5 ? -1 : -0.2;
+  const Vector target = Vector::NullaryExpr(n, [&] { return random.uniform(low, 1); });
+  return {H, H * target, n_constrained};
+}
+
+struct Answer {
+  RowMatrix x;  // [problem, unknown]
+  PoolMask solved;
+  std::vector<std::vector<Index>> active;
+};
+
+Answer solve_pool(const std::vector<Problem>& pool) {
+  const Index n = pool.front().g.size(), count = static_cast<Index>(pool.size());
+  std::vector<RowMatrix> inverses;
+  std::vector<const double*> pointers;
+  RowMatrix x = RowMatrix::Zero(count, padded(n));
+  for (const Problem& p : pool) inverses.push_back(p.inverse());
+  for (Index i = 0; i < count; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    pointers.push_back(inverses[at].data());
+    x.row(i).head(n) = inverses[at].leftCols(n) * pool[at].g;
+  }
+  PoolSolver solver(n, pool.front().n_constrained);
+  Answer answer;
+  answer.solved = solver.solve(pointers, x.data());
+  answer.x = x.leftCols(n);
+  for (Index i = 0; i < count; ++i) answer.active.push_back(solver.active(i));
+  return answer;
+}
+
+Vector solve_alone(const Problem& p, Vector x, bool& converged) {
+  const auto gradient = [&](const Vector& at) -> Vector { return p.g - p.H * at; };
+  converged = solve_monotone(p.H, p.n_constrained, gradient, x);
+  return x;
+}
+
+TEST_CASE("small problems: both solvers find what trying every active set finds") {
+  Random random(30);
+  for (Index n = 1; n <= 8; ++n) {
+    for (Index n_constrained = 0; n_constrained <= n; ++n_constrained) {
+      CAPTURE(n);
+      CAPTURE(n_constrained);
+      std::vector<Problem> pool;
+      for (int i = 0; i < 12; ++i) pool.push_back(random_problem(random, n, n_constrained, 100));
+      const Answer answer = solve_pool(pool);
+      CHECK(answer.solved == pool_mask(12));
+      for (Index i = 0; i < 12; ++i) {
+        const Problem& p = pool[static_cast<std::size_t>(i)];
+        const Vector expected = enumerate(p);
+        REQUIRE(violation(p, expected) <= 1e-12);
+        CHECK(distance(answer.x.row(i).transpose(), expected) <= 1e-11);
+        for (const Index a : answer.active[static_cast<std::size_t>(i)]) {
+          CHECK(a < n_constrained);
+          CHECK(answer.x(i, a) == 0);
+        }
+        bool converged = false;
+        const Vector monotone = solve_alone(p, random.vector(n), converged);
+        CHECK(converged);
+        CHECK(distance(monotone, expected) <= 1e-11);
+      }
+    }
+  }
+}
+
+TEST_CASE("73 unknowns: optimality, and the same answer from both solvers") {
+  Random random(31);
+  std::vector<Problem> pool;
+  for (Index i = 0; i < kPool; ++i) pool.push_back(random_problem(random, 73, 70, 1e3));
+  const Answer answer = solve_pool(pool);
+  CHECK(answer.solved == ~PoolMask{0});
+  std::size_t most_zeros = 0, fewest_zeros = 73;
+  for (Index i = 0; i < kPool; ++i) {
+    const Problem& p = pool[static_cast<std::size_t>(i)];
+    const Vector x = answer.x.row(i);
+    CHECK(violation(p, x) <= 1e-10 * largest(x));
+    const auto& active = answer.active[static_cast<std::size_t>(i)];
+    CHECK(std::ranges::is_sorted(active));
+    for (Index j = 0; j < 70; ++j) CHECK((x[j] == 0) == std::ranges::binary_search(active, j));
+    most_zeros = std::max(most_zeros, active.size());
+    fewest_zeros = std::min(fewest_zeros, active.size());
+
+    bool converged = false;
+    const Vector monotone = solve_alone(p, Vector::Zero(73), converged);
+    CHECK(converged);
+    CHECK(violation(p, monotone) <= 1e-10 * largest(x));
+    CHECK(distance(monotone, x) <= 1e-9);
+  }
+  CHECK(fewest_zeros < 25);  // the pool is a mixed one
+  CHECK(most_zeros > 30);
+}
+
+TEST_CASE("no problem's bits depend on its pool") {
+  Random random(32);
+  std::vector<Problem> problems;
+  for (Index i = 0; i < kPool; ++i) problems.push_back(random_problem(random, 21, 19, 1e3));
+  const Answer together = solve_pool(problems);
+  for (std::size_t count = 1; count <= problems.size(); ++count) {
+    CAPTURE(count);
+    const std::vector<Problem> last(problems.end() - static_cast<std::ptrdiff_t>(count), problems.end());
+    const Answer some = solve_pool(last);
+    CHECK(some.solved == pool_mask(static_cast<Index>(count)));
+    CHECK(same_bits(some.x, together.x.bottomRows(static_cast<Index>(count))));
+  }
+  std::ranges::reverse(problems);
+  CHECK(same_bits(solve_pool(problems).x, together.x.colwise().reverse()));
+}
+
+TEST_CASE("a problem of NaN leaves the others alone") {
+  Random random(33);
+  std::vector<Problem> pool;
+  for (Index i = 0; i < 11; ++i) pool.push_back(random_problem(random, 21, 19, 1e3));
+  const Answer healthy = solve_pool(pool);
+  pool[4].g.setConstant(std::nan(""));
+  const Answer answer = solve_pool(pool);
+  CHECK(!answer.x.row(4).allFinite());
+  for (Index i = 0; i < 11; ++i) {
+    if (i == 4) continue;
+    CHECK(contains(answer.solved, i));
+    CHECK(same_bits(answer.x.row(i), healthy.x.row(i)));
+  }
+}
+
+TEST_CASE("all zero, none zero, nothing to fit") {
+  const RowMatrix H = RowMatrix::Identity(9, 9) * 2;
+  const Vector push = Vector::LinSpaced(9, 1, 9);
+  const Answer answer = solve_pool({{H, -push, 9}, {H, push, 9}, {H, Vector::Zero(9), 9}});
+  CHECK(answer.solved == pool_mask(3));
+  CHECK(answer.x.row(0).isZero(0));
+  CHECK(answer.active[0].size() == 9);
+  CHECK(answer.x.row(1).transpose().isApprox(push / 2, 1e-15));
+  CHECK(answer.active[1].empty());
+  CHECK(answer.x.row(2).isZero(0));
+}
+
+TEST_CASE("without constraints x stays the unconstrained solution") {
+  Random random(34);
+  const Problem p = random_problem(random, 13, 0, 1e3);
+  const Answer answer = solve_pool({p});
+  CHECK(answer.solved == 1);
+  CHECK(same_bits(answer.x.row(0), (p.inverse().leftCols(13) * p.g).transpose()));
+}
+
+TEST_CASE("a solver forgets its last pool") {
+  Random random(35);
+  const Problem p = random_problem(random, 21, 19, 1e3);
+  const RowMatrix G = p.inverse();
+  PoolSolver solver(21, 19);
+  CHECK(solver.active(0).empty());
+  const auto solve = [&](const Vector& g) {
+    RowMatrix x = RowMatrix::Zero(1, padded(21));
+    x.row(0).head(21) = G.leftCols(21) * g;
+    CHECK(solver.solve({G.data()}, x.data()) == 1);
+    return x;
+  };
+  const RowMatrix first = solve(p.g);
+  solve(-p.g);
+  CHECK(same_bits(solve(p.g), first));
+}
+
+TEST_CASE("the projected step is the Newton step among the unknowns that are not zero") {
+  Random random(36);
+  const Index n = 30, n_constrained = 28, stride = padded(n);
+  std::vector<Problem> pool;
+  std::vector<RowMatrix> inverses;
+  for (Index i = 0; i < 10; ++i) {
+    pool.push_back(random_problem(random, n, n_constrained, 1e3));
+    inverses.push_back(pool.back().inverse());
+  }
+  std::vector<const double*> pointers;
+  RowMatrix x = RowMatrix::Zero(10, stride), d = x;
+  for (Index i = 0; i < 10; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    pointers.push_back(inverses[at].data());
+    x.row(i).head(n) = inverses[at].leftCols(n) * pool[at].g;
+  }
+  PoolSolver solver(n, n_constrained);
+  REQUIRE(solver.solve(pointers, x.data()) == pool_mask(10));
+
+  RowMatrix r = random.matrix(10, n);
+  for (Index i = 0; i < 10; ++i) {
+    for (const Index a : solver.active(i)) r(i, a) = 0;
+    d.row(i).head(n) = inverses[static_cast<std::size_t>(i)].leftCols(n) * r.row(i).transpose();
+  }
+  const RowMatrix before = d;
+  const PoolMask problems = pool_mask(10) & ~PoolMask{0b1000};
+  solver.project(pointers, d.data(), problems);
+  for (Index i = 0; i < 10; ++i) {
+    if (!contains(problems, i)) {
+      CHECK(same_bits(d.row(i), before.row(i)));
+      continue;
+    }
+    CHECK(!solver.active(i).empty());
+    std::vector<Index> passive;
+    for (Index j = 0; j < n; ++j) {
+      if (std::ranges::binary_search(solver.active(i), j)) {
+        CHECK(d(i, j) == 0);
+      } else {
+        passive.push_back(j);
+      }
+    }
+    const Vector expected = minimum_over(pool[static_cast<std::size_t>(i)].H, r.row(i), passive);
+    CHECK(distance(d.row(i).head(n).transpose(), expected) <= 1e-11);
+  }
+}
+
+// Hilbert's matrix of ten rows has the condition 1.6e13.
+TEST_CASE("the monotone solver converges close to singular") {
+  const RowMatrix hilbert = RowMatrix::NullaryExpr(10, 10, [](Index i, Index j) { return 1.0 / static_cast<double>(i + j + 1); });
+  Random random(37);
+  for (int repetition = 0; repetition < 50; ++repetition) {
+    const Problem p{hilbert, hilbert * random.vector(10), 10};
+    bool converged = false;
+    const Vector x = solve_alone(p, random.vector(10), converged);
+    CHECK(converged);
+    CHECK(x.minCoeff() >= 0);
+    CHECK(violation(p, x) <= 1e-11);
+  }
+}
+
+TEST_CASE("the monotone solver starts from anywhere and says when H is not positive definite") {
+  Random random(38);
+  const Problem p = random_problem(random, 8, 6, 100);
+  const Vector expected = enumerate(p);
+  for (const double size : {-1e3, 0.0, 1e-9, 1e3}) {
+    bool converged = false;
+    CHECK(distance(solve_alone(p, Vector::Constant(8, size), converged), expected) <= 1e-10);
+    CHECK(converged);
+  }
+  bool converged = true;
+  solve_alone({-p.H, p.g, 6}, Vector::Ones(8), converged);
+  CHECK(!converged);
+}
+
+TEST_CASE("masks") {
+  CHECK(pool_mask(1) == 1);
+  CHECK(pool_mask(3) == 7);
+  CHECK(pool_mask(kPool) == ~PoolMask{0});
+  CHECK(contains(PoolMask{0b101}, 2));
+  CHECK(!contains(PoolMask{0b101}, 1));
+}
+
+}  // namespace
+}  // namespace drtengine::testing

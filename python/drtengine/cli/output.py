@@ -1,0 +1,129 @@
+"""A folder of results that appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import store
+from ..errors import InvalidInput, MissingExtra, require
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..result import DrtResult
+
+RESULT = "drt.nc"
+"""The file by which a folder is known as one of ours."""
+FIGURES = ("gamma_map", "gamma", "nyquist", "comparison")
+OURS = (RESULT, "gamma.csv", "summary.csv", "comparison.csv", *(f"{f}.{s}" for f in FIGURES for s in ("png", "svg")))
+
+_MOST_CURVES = 100
+
+
+@contextmanager
+def new_folder(target: Path, *, force: bool = False) -> Iterator[Path]:
+    """Give an empty folder and, if all goes well, move what was put into it to `target`.
+
+    Files of ours that stand in `target` are replaced, those of others stay. Whatever happens before the end leaves
+    `target` as it was.
+
+    Parameters
+    ----------
+    target : Path
+        Made if it does not exist.
+    force : bool
+        Whether to replace files that have names of ours although `target` does not look like a folder of ours.
+
+    Raises
+    ------
+    InvalidInput
+        If `target` cannot be written, or files in it would be lost.
+    """
+    target = target.expanduser().absolute()
+    if target.exists() and not target.is_dir():
+        raise InvalidInput(f"{target} is a file; give a folder by --out")
+    strangers = [name for name in OURS if (target / name).exists()]
+    if strangers and not (force or (target / RESULT).is_file()):
+        raise InvalidInput(
+            f"{target} has {', '.join(strangers)} but no {RESULT}, so they may not come from drtengine; "
+            "choose another folder by --out, or --force to replace them"
+        )
+    # on the same file system, so that moving is renaming: inside the target where there is one
+    base = next(folder for folder in (target, *target.parents) if folder.exists())
+    working = base / f".drtengine.{os.getpid()}.partial"
+    try:
+        working.mkdir()
+        yield working
+        with _uninterrupted():
+            _move(working, target)
+    except OSError as error:
+        raise InvalidInput(f"cannot write to {target}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(working, ignore_errors=True)
+
+
+def write_result(result: DrtResult, folder: Path, along: str | None) -> list[str]:
+    """Write a result as NetCDF, CSV and figures.
+
+    Returns
+    -------
+    list of str
+        What is to be told of the figures.
+    """
+    store.save(result, folder / RESULT)
+    write_table(result.to_frame(), folder / "gamma.csv")
+    write_table(result.summary(), folder / "summary.csv")
+    try:
+        require("matplotlib", "plot")
+    except MissingExtra as error:
+        return [f"no figures: {error}"]
+    from .. import plot
+
+    if len(result) == 1:
+        plot.save(plot.gamma(result, along=along), folder / "gamma")
+    else:
+        plot.save(plot.intensity_map(result, along=along), folder / "gamma_map")
+    shown = np.unique(np.linspace(0, len(result) - 1, _MOST_CURVES).round().astype(int))
+    plot.save(plot.nyquist(result, along=along, spectra=shown), folder / "nyquist")
+    few = shown.size < len(result)
+    return [f"the Nyquist plot shows {shown.size} of {len(result)} spectra, evenly chosen"] if few else []
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV with all digits."""
+    table.to_csv(path, index=False, lineterminator="\n")
+
+
+def _move(working: Path, target: Path) -> None:
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        working.rename(target)
+        return
+    written = {file.name for file in working.iterdir()}
+    if (target / RESULT).is_file():  # a folder of ours: what an earlier run left must not be taken for this one's
+        for name in set(OURS) - written:
+            (target / name).unlink(missing_ok=True)
+    for name in written:
+        os.replace(working / name, target / name)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C off for a moment."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

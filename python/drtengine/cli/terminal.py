@@ -1,0 +1,104 @@
+"""What the commands say: tables, notes, warnings, errors and progress. Results go to stdout, all else to stderr."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from ..errors import DataWarning, DrtengineError
+from . import INTERRUPTED, INVALID
+
+MOST_ROWS = 24
+_MOST_NOTES = 12
+_PIPE_WIDTH = 200
+
+
+@contextmanager
+def reporting() -> Iterator[None]:
+    """Turn what goes wrong into one message and an exit code, and warnings about the data into lines of text."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", DataWarning)
+            other = warnings.showwarning
+
+            def show(message: Warning | str, category: type[Warning], *rest: object) -> None:
+                if issubclass(category, DataWarning):
+                    complain(f"warning: {message}", "yellow")
+                else:
+                    other(message, category, *rest)  # type: ignore[arg-type]
+
+            warnings.showwarning = show  # type: ignore[assignment]
+            yield
+    except DrtengineError as error:
+        complain(f"error: {error}", "red")
+        raise typer.Exit(INVALID) from None
+    except KeyboardInterrupt:
+        complain("interrupted", "red")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def say(text: str = "") -> None:
+    """Print a line of the answer."""
+    console = _console()
+    console.print(text, markup=False, highlight=False, soft_wrap=not console.is_terminal)
+
+
+def complain(text: str, style: str) -> None:
+    """Print a line about what is odd."""
+    console = _console(stderr=True)
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, most: int = MOST_ROWS, rest: str = "") -> None:
+    """Print a table, numbers to the right; of more than `most` rows say how many and where the `rest` is."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    for number, name in enumerate(columns):
+        numeric = bool(rows) and all(re.fullmatch(r"[-+.\de]*|nan|–", row[number]) for row in rows)
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
+    for row in rows[:most]:
+        table.add_row(*(_plain(cell) for cell in row))
+    _console().print(table)
+    if len(rows) > most:
+        say(f"... {len(rows) - most} more{rest}")
+
+
+def show_notes(notes: Iterable[str]) -> None:
+    """Print notes; those that differ by spectrum, file or number only are told once."""
+    groups: dict[str, list[str]] = {}
+    for note in dict.fromkeys(notes):
+        about = note.split(": ", 1)[-1]
+        groups.setdefault(re.sub(r"\d[\d.e+-]*", "#", about), []).append(note)
+    for alike in list(groups.values())[:_MOST_NOTES]:
+        more = f" (and {len(alike) - 1} more like this)" if len(alike) > 1 else ""
+        say(f"note: {alike[0]}{more}")
+    if len(groups) > _MOST_NOTES:
+        say(f"... and {len(groups) - _MOST_NOTES} more kinds of notes")
+
+
+@contextmanager
+def progress(task: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a hook (done, total) that moves a bar, as long as someone watches."""
+    console = _console(stderr=True)
+    columns = TextColumn(task), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        number = bar.add_task(task, total=None)
+        yield lambda done, total: bar.update(number, completed=done, total=total)
+
+
+def _console(*, stderr: bool = False) -> Console:
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=_PIPE_WIDTH)
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

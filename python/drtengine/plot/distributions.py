@@ -1,0 +1,179 @@
+"""Distributions of relaxation times as curves: a few in one panel, or a whole series as a waterfall."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import InvalidInput
+from ..result import DrtResult
+from ..spectrum import FloatArray, IntArray
+from .figures import DOUBLE_COLUMN, FAINT, NOTE_SIZE, SINGLE_COLUMN, decades, dress, new_figure, single_axes, unit_label
+from .series import Branch, Selection, arrange, cell_edges, paint, window
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+_POINTS_PER_NODE = 5
+"""Points of a curve between two nodes of the basis."""
+_FILL = "#c6d9ec"
+_SHARE_OF_HIGHEST = 0.2
+"""Height of the highest peak of a waterfall, as a share of the axis."""
+
+
+def gamma(
+    result: DrtResult,
+    *,
+    along: str | None = None,
+    spectra: Selection = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw gamma over the relaxation time, exactly from the basis.
+
+    Outside a spectrum's measured window the curve is pale, and where no spectrum measured the ground is grey. The
+    axis ends above the highest gamma inside a window.
+
+    Parameters
+    ----------
+    result : DrtResult
+    along : str, optional
+        Coordinate that colours the spectra; see `intensity_map`.
+    spectra : slice or array_like, optional
+        Which spectra, as indices, mask or slice; best a few.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure of one column otherwise.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    InvalidInput
+        If a coordinate or spectrum does not exist.
+    """
+    check_result("gamma", result)
+    series = arrange(result.coordinates, len(result), along, spectra)
+    ax = single_axes(ax, 60)
+    colours = paint(series, ax)
+    tau, curves = _curves(result)
+    low, high = window(result)
+    for i, colour in colours.items():
+        inside = (tau >= low[i]) & (tau <= high[i])
+        ax.plot(tau, curves[i], lw=0.8, color=colour, alpha=FAINT)
+        ax.plot(tau, np.where(inside, curves[i], np.nan), lw=1.0, color=colour)
+    decades(ax, "x")
+    ax.set_xlim(tau[0], tau[-1])
+    shown = list(colours)
+    lowest, highest = _range(result, shown)
+    ax.set_ylim(1.05 * lowest, 1.08 * highest)
+    if np.isfinite(low[shown]).any():
+        for left, right in ((tau[0], np.nanmin(low[shown])), (np.nanmax(high[shown]), tau[-1])):
+            ax.axvspan(left, right, color="0.94", lw=0, zorder=0)
+    ax.set_xlabel("τ / s")
+    ax.set_ylabel(f"γ / {unit_label(result.unit)}")
+    return ax
+
+
+def waterfall(
+    result: DrtResult,
+    *,
+    along: str | None = None,
+    spectra: Selection = None,
+    figure: Figure | SubFigure | None = None,
+) -> Figure | SubFigure:
+    """Draw gamma of each spectrum on a baseline at its coordinate, a panel for each branch.
+
+    Outside a spectrum's measured window the curve is pale. Spectra without an answer have a dotted baseline.
+
+    Parameters
+    ----------
+    result : DrtResult
+    along : str, optional
+        Coordinate; see `intensity_map`.
+    spectra : slice or array_like, optional
+        Which spectra, as indices, mask or slice.
+    figure : matplotlib.figure.Figure or SubFigure, optional
+        Where to draw; a new one otherwise.
+
+    Returns
+    -------
+    matplotlib.figure.Figure or SubFigure
+
+    Raises
+    ------
+    InvalidInput
+        If the coordinate does not exist or does not tell the spectra apart.
+    """
+    check_result("waterfall", result)
+    series = arrange(result.coordinates, len(result), along, spectra)
+    figure = figure or new_figure(SINGLE_COLUMN if len(series.branches) == 1 else DOUBLE_COLUMN, 100)
+    panels = figure.subplots(1, len(series.branches), sharex=True, sharey=True, squeeze=False)[0]
+    every = np.concatenate([branch.values for branch in series.branches])
+    bottom, *_, top = cell_edges(np.unique(every))
+    tau, curves = _curves(result)
+    _, highest = _range(result, series.rows)
+    height = max(_SHARE_OF_HIGHEST * (top - bottom), 2 * (top - bottom) / every.size)
+    # above the highest curve, with room for the scale bar
+    in_window = np.where(result.in_window, result.gamma, np.nan)[series.rows] * (height / highest)
+    ceiling = max(top + 0.6 * height, np.nanmax(every[:, None] + in_window, initial=bottom) + 0.05 * height)
+    for ax, branch in zip(panels, series.branches, strict=True):
+        _stack(ax, branch, tau, curves * (height / highest), window(result))
+        decades(ax, "x")
+        ax.set_xlim(tau[0], tau[-1])
+        ax.set_ylim(bottom, ceiling)
+        ax.set_xlabel("τ / s")
+        ax.set_title(branch.name)
+        dress(ax)
+    panels[0].set_ylabel(series.label)
+    _scale_bar(panels[-1], highest, height, unit_label(result.unit))
+    return figure
+
+
+def check_result(function: str, result: object) -> None:
+    """Raise InvalidInput unless `result` is what `fit_drt` returns."""
+    if not isinstance(result, DrtResult):
+        raise InvalidInput(f"{function}() needs a DrtResult, as fit_drt returns it, got {type(result).__name__}")
+
+
+def _curves(result: DrtResult) -> tuple[FloatArray, FloatArray]:
+    """Smooth curves: tau with points between the nodes, and gamma there [spectrum, tau]."""
+    nodes = np.log(result.tau)
+    at = np.arange((nodes.size - 1) * _POINTS_PER_NODE + 1) / _POINTS_PER_NODE
+    tau = np.exp(np.interp(at, np.arange(nodes.size), nodes))
+    return tau, result.evaluate(tau)
+
+
+def _range(result: DrtResult, rows: IntArray | list[int]) -> tuple[float, float]:
+    """Lowest gamma, 0 unless negative, and highest inside the measured windows, 1 if there is none."""
+    values = result.gamma[rows][result.in_window[rows] & np.isfinite(result.gamma[rows])]
+    return float(values.min(initial=0.0)), float(values.max(initial=0.0)) or 1.0
+
+
+def _stack(
+    ax: Axes, branch: Branch, tau: FloatArray, curves: FloatArray, windows: tuple[FloatArray, FloatArray]
+) -> None:
+    """Draw the curves of a branch from the highest baseline to the lowest, so that nearer ones stand in front."""
+    low, high = windows
+    for depth, (i, base) in enumerate(zip(branch.spectra[::-1], branch.values[::-1], strict=True), 2):
+        curve = base + curves[i]
+        if np.isnan(curve).all():
+            ax.axhline(base, lw=0.5, ls=":", color="0.6")
+            continue
+        inside = (tau >= low[i]) & (tau <= high[i])
+        ax.fill_between(tau, base, curve, where=inside, fc=_FILL, lw=0, zorder=depth)
+        ax.plot(tau, curve, lw=0.5, color="black", alpha=FAINT, zorder=depth)
+        ax.plot(tau, np.where(inside, curve, np.nan), lw=0.5, color="black", zorder=depth)
+
+
+def _scale_bar(ax: Axes, highest: float, height: float, unit: str) -> None:
+    """Show how long a round number of ohms is, in the upper left corner."""
+    power = 10.0 ** np.floor(np.log10(highest / 2))
+    ohms = max(step * power for step in (1, 2, 5) if step * power <= highest / 2)
+    length = ohms / highest * height
+    top = ax.get_ylim()[1] - 0.1 * height
+    x = ax.get_yaxis_transform()
+    ax.plot([0.04, 0.04], [top - length, top], "k-", lw=1.5, transform=x, solid_capstyle="butt")
+    ax.text(0.06, top - length / 2, f"γ = {ohms:g} {unit}", va="center", fontsize=NOTE_SIZE, transform=x)

@@ -1,0 +1,136 @@
+"""Figures of journal size, how their axes look, and how they reach the disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..errors import InvalidInput, require
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+SINGLE_COLUMN = 85.0
+"""Width in mm of a figure in one column of a journal."""
+DOUBLE_COLUMN = 175.0
+"""Width in mm of a figure across a page."""
+
+LABEL_SIZE, TICK_SIZE, NOTE_SIZE = 8.0, 7.0, 6.5
+FAINT = 0.3
+"""Opacity of what the data do not vouch for: points left out, gamma outside the measured window."""
+
+_MM_PER_INCH = 25.4
+_UNITS = {"ohm": "Ω", "ohm cm2": "Ω cm²"}
+
+
+def new_figure(width: float = SINGLE_COLUMN, height: float = 65.0) -> Figure:
+    """Make an empty figure that belongs to no window.
+
+    Parameters
+    ----------
+    width, height : float
+        In mm; journals take `SINGLE_COLUMN` and `DOUBLE_COLUMN`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        With constrained layout.
+
+    Raises
+    ------
+    MissingExtra
+        If Matplotlib is not installed.
+    """
+    require("matplotlib", "plot")
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width / _MM_PER_INCH, height / _MM_PER_INCH), layout="constrained")
+
+
+def save(drawn: Figure | SubFigure | Axes, path: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """Write a figure as PNG (300 dpi) and as SVG, each file whole or not at all.
+
+    Parameters
+    ----------
+    drawn : matplotlib.figure.Figure, SubFigure or matplotlib.axes.Axes
+        The figure, or something in it.
+    path : path-like
+        Without suffix; ``.png`` and ``.svg`` are appended. Files of these names are replaced.
+
+    Returns
+    -------
+    tuple of Path
+        The PNG and the SVG file.
+
+    Raises
+    ------
+    InvalidInput
+        If the path has one of the two suffixes already, or its folder does not exist.
+    """
+    from matplotlib import rc_context
+
+    target = Path(path)
+    if target.suffix in (".png", ".svg"):
+        raise InvalidInput(f"{target}: give the path without {target.suffix}; both a PNG and an SVG file are written")
+    if not target.parent.is_dir():
+        raise InvalidInput(f"{target}: the folder {target.parent} does not exist")
+    figure: Any = drawn.figure.figure  # of axes, the figure they stand in; of that, the outermost
+    # neither date nor random identifiers, so that equal figures are equal files
+    formats: dict[str, dict[str, Any]] = {"png": {}, "svg": {"metadata": {"Date": None}}}
+    written = []
+    for suffix, options in formats.items():
+        final = target.with_name(f"{target.name}.{suffix}")
+        partial = target.with_name(f".{final.name}.{os.getpid()}.partial")
+        try:
+            with rc_context({"svg.hashsalt": "drtengine"}):
+                figure.savefig(partial, format=suffix, dpi=300, **options)
+            os.replace(partial, final)
+        finally:
+            partial.unlink(missing_ok=True)
+        written.append(final)
+    return written[0], written[1]
+
+
+def single_axes(ax: Axes | None, height: float) -> Axes:
+    """Return `ax`, or axes of ours in a new figure of one column, `height` in mm."""
+    return dress(new_figure(SINGLE_COLUMN, height).add_subplot()) if ax is None else ax
+
+
+def dress(ax: Axes) -> Axes:
+    """Give axes of ours thin lines and the small type of a printed page."""
+    ax.tick_params(which="both", labelsize=TICK_SIZE, width=0.6, direction="in", top=True, right=True)
+    ax.tick_params(which="major", length=3)
+    ax.tick_params(which="minor", length=1.5)
+    for spine in ax.spines.values():
+        spine.set_linewidth(0.6)
+    ax.xaxis.label.set_fontsize(LABEL_SIZE)
+    ax.yaxis.label.set_fontsize(LABEL_SIZE)
+    ax.title.set_fontsize(LABEL_SIZE)
+    return ax
+
+
+def unit_label(unit: str) -> str:
+    """Write "ohm" and "ohm cm2" as on an axis."""
+    return _UNITS[unit]
+
+
+def decades(ax: Axes, axis: Literal["x", "y"]) -> None:
+    """Make an axis of `ax` logarithmic, with a tick at every decade and labels as far as there is room.
+
+    Call it when everything is drawn: an axis shorter than two decades has labels at 1, 2 and 5.
+    """
+    from matplotlib.ticker import FuncFormatter, LogFormatterMathtext, LogLocator, NullFormatter
+
+    getattr(ax, f"set_{axis}scale")("log")
+    which = ax.xaxis if axis == "x" else ax.yaxis
+    low, high = getattr(ax, f"get_{axis}lim")()
+    if high < 100 * low:
+        which.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        which.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    else:
+        which.set_major_locator(LogLocator(numticks=12))
+        which.set_major_formatter(LogFormatterMathtext())
+    which.set_minor_locator(LogLocator(subs=tuple(range(1, 10)), numticks=200))
+    which.set_minor_formatter(NullFormatter())

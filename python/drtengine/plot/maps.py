@@ -1,0 +1,200 @@
+"""Intensity maps: gamma as colour over the relaxation time and a coordinate such as the voltage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ..errors import InvalidInput, near_miss
+from ..result import DrtResult
+from ..spectrum import FloatArray
+from .distributions import check_result
+from .figures import (
+    DOUBLE_COLUMN,
+    LABEL_SIZE,
+    NOTE_SIZE,
+    SINGLE_COLUMN,
+    TICK_SIZE,
+    decades,
+    dress,
+    new_figure,
+    unit_label,
+)
+from .series import Branch, Selection, Series, arrange, cell_edges, window
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Normalize
+    from matplotlib.figure import Figure, SubFigure
+
+COLOURS = "inferno"
+"""Its lightness rises evenly, so that a map reads the same in grey."""
+
+_SCALES = {"sqrt": ", √ scale", "linear": ""}
+_DASHES = (0, (4, 3))
+
+
+def intensity_map(
+    result: DrtResult,
+    *,
+    along: str | None = None,
+    spectra: Selection = None,
+    branches: Literal["panels", "continuous"] = "panels",
+    processes: Mapping[str, tuple[float, float]] | None = None,
+    scale: Literal["sqrt", "linear"] = "sqrt",
+    gamma_max: float | None = None,
+    figure: Figure | SubFigure | None = None,
+) -> Figure | SubFigure:
+    """Draw gamma as colour, relaxation time against a coordinate.
+
+    Every spectrum has a cell that reaches halfway to its neighbours, every node of tau likewise. A coordinate that
+    was measured from high to low falls from left to right. Dashed lines bound the measured window. Spectra without
+    an answer are hatched grey.
+
+    Parameters
+    ----------
+    result : DrtResult
+    along : str, optional
+        Name of a coordinate, or "spectrum" for the number of the spectrum. By default the first of voltage, soc,
+        cycle and time that runs one way within each branch, else "spectrum". Times count from the first spectrum.
+    spectra : slice or array_like, optional
+        Which spectra, as indices, mask or slice.
+    branches : {"panels", "continuous"}
+        Discharge and charge side by side, or one after the other on one axis with the turn marked. Without the
+        coordinate "branch", up to four files in which the coordinate repeats are treated so.
+    processes : mapping of str to (float, float), optional
+        Relaxation times in s between which a process lies, by its name.
+    scale : {"sqrt", "linear"}
+        How gamma becomes colour. The square root lets weak processes be seen beside strong ones.
+    gamma_max : float, optional
+        Where the colours end; by default at the highest gamma inside the measured windows.
+    figure : matplotlib.figure.Figure or SubFigure, optional
+        Where to draw; a new one otherwise, one column wide for one panel and two for more.
+
+    Returns
+    -------
+    matplotlib.figure.Figure or SubFigure
+
+    Raises
+    ------
+    InvalidInput
+        If the coordinate does not exist or does not tell the spectra apart, or an option is unknown.
+
+    Notes
+    -----
+    After Fig. 5B-C of He et al., ACS Sustainable Chem. Eng. (2025), doi:10.1021/acssuschemeng.4c10154.
+    """
+    check_result("intensity_map", result)
+    for name, value, allowed in (("branches", branches, ("panels", "continuous")), ("scale", scale, tuple(_SCALES))):
+        if value not in allowed:
+            raise InvalidInput(f"unknown {name} {value!r}; {near_miss(value, allowed)}")
+    series = arrange(result.coordinates, len(result), along, spectra)
+    norm = _norm(result, series, scale, gamma_max)
+    count = len(series.branches)
+    figure = figure or new_figure(SINGLE_COLUMN if count == 1 else DOUBLE_COLUMN, 65)
+    if branches == "panels" or count == 1:
+        panels = figure.subplots(1, count, sharey=True, squeeze=False)[0]
+        for ax, branch in zip(panels, series.branches, strict=True):
+            mesh = _draw(ax, result, branch, cell_edges(branch.values), norm)
+            ax.set_title(branch.name)
+            if branch.falling:
+                ax.invert_xaxis()
+    else:
+        panels = np.array([figure.subplots()])
+        mesh = _draw_path(panels[0], result, series, norm)
+    for ax in panels:
+        _finish(ax, result, processes or {})
+        ax.set_xlabel(series.label)
+    panels[0].set_ylabel("τ / s")
+    _colour_bar(figure, mesh, panels, f"γ / {unit_label(result.unit)} per unit ln τ{_SCALES[scale]}")
+    return figure
+
+
+def _norm(result: DrtResult, series: Series, scale: str, gamma_max: float | None) -> Normalize:
+    """Colours from 0, or from the lowest gamma where that is negative, to the highest."""
+    from matplotlib.colors import FuncNorm, Normalize
+
+    rows = series.rows
+    measured = result.gamma[rows][result.in_window[rows] & np.isfinite(result.gamma[rows])]
+    top = gamma_max if gamma_max is not None else measured.max(initial=0.0) or 1.0
+    if not (np.isfinite(top) and top > 0):
+        raise InvalidInput(f"gamma_max must be positive and finite, got {gamma_max!r}")
+    bottom = measured.min(initial=0.0)
+    return Normalize(bottom, top) if scale == "linear" else FuncNorm((_root, _square), bottom, top)
+
+
+def _root(gamma: Any) -> Any:
+    return np.sign(gamma) * np.sqrt(np.abs(gamma))
+
+
+def _square(root: Any) -> Any:
+    return np.sign(root) * np.square(root)
+
+
+def _draw(ax: Axes, result: DrtResult, branch: Branch, edges: FloatArray, norm: Normalize) -> Any:
+    """Draw one branch: its mesh and the bounds of the measured window."""
+    tau_edges = np.exp(cell_edges(np.log(result.tau)))
+    gamma = np.ma.masked_invalid(result.gamma[branch.spectra].T)
+    mesh = ax.pcolormesh(edges, tau_edges, gamma, norm=norm, cmap=COLOURS, shading="flat", rasterized=True)
+    low, high = (bound[branch.spectra] for bound in window(result))
+    for bound, outer in ((low, tau_edges[0]), (high, tau_edges[-1])):
+        ax.stairs(bound, edges, baseline=outer, fill=True, color="0.5", alpha=0.6, lw=0)
+        ax.stairs(bound, edges, baseline=None, color="white", lw=0.7, ls=_DASHES)
+    return mesh
+
+
+def _draw_path(ax: Axes, result: DrtResult, series: Series, norm: Normalize) -> Any:
+    """Draw the branches one after the other; the axis is the way travelled, its labels are the coordinate."""
+    from matplotlib.ticker import MaxNLocator
+
+    start, length = 0.0, sum(np.ptp(cell_edges(branch.values)) for branch in series.branches)
+    ticks: dict[float, float] = {}
+    for number, branch in enumerate(series.branches):
+        edges = cell_edges(branch.values)
+        first, sign = (edges[-1], -1.0) if branch.falling else (edges[0], 1.0)
+        mesh = _draw(ax, result, branch, start + sign * (edges - first), norm)
+        marks = MaxNLocator(5).tick_values(edges[0], edges[-1])
+        for mark in marks[(marks >= edges[0]) & (marks <= edges[-1])]:
+            position = start + sign * (mark - first)
+            if all(abs(position - other) > 0.05 * length for other in ticks):  # room for its label
+                ticks[position] = mark
+        end = start + edges[-1] - edges[0]
+        ax.text((start + end) / 2, 1.03, branch.name, ha="center", va="bottom", fontsize=LABEL_SIZE,
+                transform=ax.get_xaxis_transform())  # fmt: skip
+        if number:
+            ax.axvline(start, color="white", lw=1.0)
+        start = end
+    digits = max((len(f"{mark:g}".partition(".")[2]) for mark in ticks.values()), default=0)
+    ax.set_xticks(list(ticks), [f"{mark:.{digits}f}" for mark in ticks.values()])
+    return mesh
+
+
+def _finish(ax: Axes, result: DrtResult, processes: Mapping[str, tuple[float, float]]) -> None:
+    """Set up the axis of tau, the ground that shows where there is no answer, and the limits of processes."""
+    from matplotlib.patheffects import withStroke
+
+    decades(ax, "y")
+    dress(ax)
+    ax.tick_params(which="both", direction="out", top=False, right=False)  # inside they are lost on the colours
+    ax.set_facecolor("0.85")
+    ax.patch.set(hatch="////", edgecolor="0.6", linewidth=0)
+    outline = [withStroke(linewidth=1.2, foreground="black")]
+    for name, limits in processes.items():
+        low, high = limits
+        if not 0 < low < high:
+            raise InvalidInput(f"processes: {name!r} must lie between two relaxation times in s, got {limits}")
+        for limit in limits:
+            ax.axhline(limit, color="white", lw=0.7, ls=":")
+        ax.text(0.02, high / 1.15, name, transform=ax.get_yaxis_transform(), color="white",
+                ha="left", va="top", fontsize=NOTE_SIZE, path_effects=outline)  # fmt: skip
+
+
+def _colour_bar(figure: Figure | SubFigure, mesh: Any, panels: Any, label: str) -> None:
+    array = mesh.get_array()
+    beyond = array.max() > mesh.norm.vmax if array.count() else False
+    bar = figure.colorbar(mesh, ax=list(panels), pad=0.02, aspect=25, extend="max" if beyond else "neither")
+    bar.set_label(label, size=LABEL_SIZE)
+    bar.ax.tick_params(labelsize=TICK_SIZE, width=0.6, length=2, direction="in")
+    bar.outline.set_linewidth(0.6)
