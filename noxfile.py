@@ -15,20 +15,20 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Formatting, types and static analysis."""
+    """Check formatting, types and what static analysis finds."""
     session.install("-e", ".[dev]")
     session.run("bash", "scripts/lint.sh", external=True)
 
 
 @nox.session
 def cpp(session: nox.Session) -> None:
-    """The C++ tests, without Python; `nox -s cpp -- address,undefined` adds sanitizers."""
+    """Run the C++ tests, without Python; `nox -s cpp -- address,undefined` adds sanitizers."""
     session.install("cmake>=3.24", "ninja", "cmeel-eigen>=3.4,<4")
     session.run("bash", "scripts/cpp_tests.sh", *session.posargs, external=True)
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """The benchmarks, beside the peers that are on PyPI."""
+    """Run the benchmarks, beside the peers that are on PyPI."""
     session.install(".[bench]")
     session.run("pytest", "bench", *session.posargs)

@@ -19,7 +19,8 @@ struct Problem {
                          static_cast<Part>(d["part"].cast<int>())})),
         Z(pairs_of(d["Z"].cast<ComplexArray>())),
         weights(matrix_of(d["weights"].cast<DoubleArray>())),
-        options{d["nonneg"].cast<bool>(), d["n_threads"].cast<int>(), keep_going(d["progress"])} {}
+        options{d["nonneg"].cast<bool>(), d.contains("own_weights") && d["own_weights"].cast<bool>(),
+                d["n_threads"].cast<int>(), keep_going(d["progress"])} {}
 };
 
 py::array_t<std::int8_t> status_to_numpy(const std::vector<Status>& status) {
@@ -39,8 +40,8 @@ py::tuple solve(const py::dict& problem, const DoubleArray& lambda, const Double
   const MatrixMap outputs_view = matrix_of(outputs);
   Solutions s =
       without_gil([&] { return solve_ridge(p.design, p.Z, p.weights, lambda_view, outputs_view, p.options); });
-  return py::make_tuple(to_numpy(std::move(s.coefficients)), to_numpy(std::move(s.free)),
-                        to_numpy(std::move(s.values)), to_numpy(std::move(s.error)), status_to_numpy(s.status));
+  return py::make_tuple(to_numpy(std::move(s.coefficients)), to_numpy(std::move(s.free)), to_numpy(std::move(s.values)),
+                        to_numpy(std::move(s.error)), status_to_numpy(s.status));
 }
 
 py::tuple select(const py::dict& problem, const DoubleArray& lattice, bool refine) {

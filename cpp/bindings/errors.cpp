@@ -6,6 +6,7 @@
 namespace drtengine::bindings {
 
 void register_errors(py::module_&) {
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): pybind11 wants this signature
   py::register_local_exception_translator([](std::exception_ptr error) {
     const auto raise = [](const char* name, const std::exception& e) {
       py::set_error(py::module_::import("drtengine.errors").attr(name), e.what());

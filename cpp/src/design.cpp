@@ -49,8 +49,8 @@ Design assemble(const Basis& basis, ConstVectorView omega, const Model& model) {
   return design;
 }
 
-RowWeights::RowWeights(ConstMatrixView weights, const Design& design, Index n_spectra)
-    : weights_(weights), used_(&design.used) {
+RowWeights::RowWeights(ConstMatrixView weights, bool own, const Design& design, Index n_spectra)
+    : weights_(weights), own_(weights.rows() > 1 || (own && weights.size() != 0)), used_(&design.used) {
   if (weights.size() == 0) return;
   const Index frequencies = design.rows() / 2;
   if (weights.rows() != 1 && weights.rows() != n_spectra) {
@@ -60,7 +60,11 @@ RowWeights::RowWeights(ConstMatrixView weights, const Design& design, Index n_sp
     throw InvalidInput("weights must have one column a frequency, or one for Re and one for Im of each");
   }
   for (Index s = 0; s < weights.rows(); ++s) {
-    if (!weights.row(s).allFinite() || weights.row(s).minCoeff() < 0 || weights.row(s).maxCoeff() == 0) {
+    bool any = false;
+    for (Index r = 0; r < design.rows(); ++r) {
+      any = any || (design.used[static_cast<std::size_t>(r)] && weights(s, r / rows_a_column()) > 0);
+    }
+    if (!any || !weights.row(s).allFinite() || weights.row(s).minCoeff() < 0) {
       throw InvalidInput("weights must be finite, not negative and not all zero (row " + std::to_string(s) + ")");
     }
   }
@@ -68,12 +72,11 @@ RowWeights::RowWeights(ConstMatrixView weights, const Design& design, Index n_sp
 
 void RowWeights::squared(Index spectrum, double* out) const {
   const auto rows = static_cast<Index>(used_->size());
-  const Index columns_apart = paired() ? 2 : 1;
   const Index row = per_spectrum() ? spectrum : 0;
   double sum = 0, count = 0;
   for (Index r = 0; r < rows; ++r) {
     const bool used = (*used_)[static_cast<std::size_t>(r)];
-    const double w = !used ? 0 : weights_.size() == 0 ? 1 : weights_(row, r / columns_apart);
+    const double w = !used ? 0 : weights_.size() == 0 ? 1 : weights_(row, r / rows_a_column());
     out[r] = w * w;
     sum += out[r];
     count += used;

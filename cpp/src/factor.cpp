@@ -18,12 +18,14 @@ constexpr Index kGramBlock = kVecWidth == 8 ? 24 : 12;
 }  // namespace
 
 SharedFactor::SharedFactor(const RowMatrix& rows, const RowMatrix& gram, const RowMatrix& penalty, double lambda)
-    : lambda_(lambda), H_(gram + lambda * penalty) {
-  const Eigen::LLT<Eigen::MatrixXd> llt(H_);
+    : lambda_(lambda), H_(RowMatrix::Zero(gram.rows(), padded(gram.cols()))) {
+  const RowMatrix H = gram + lambda * penalty;
+  H_.leftCols(H.cols()) = H;
+  const Eigen::LLT<Eigen::MatrixXd> llt(H);
   if (llt.info() != Eigen::Success) throw NotPositiveDefinite("A'A + lambda M is singular");
-  const RowMatrix half = llt.solve(Eigen::MatrixXd::Identity(H_.rows(), H_.cols())) / 2;
+  const RowMatrix half = llt.solve(Eigen::MatrixXd::Identity(H.rows(), H.cols())) / 2;
   const RowMatrix G = half + half.transpose();
-  error_ = kEpsilon * H_.norm() * G.norm();
+  error_ = kEpsilon * H.norm() * G.norm();
   G_tile_ = TileFactor(G);
   solution_ = TileFactor(rows * G);
 }
@@ -122,19 +124,19 @@ void LaneFactor::multiply_inverse(const double* in, double* out) const {
   std::iota(all.begin(), all.end(), Index{0});
   const std::vector<double> zero(static_cast<std::size_t>(stride_));
   for (Index lane = 0; lane < kTile; ++lane) {
-    add_rows(zero.data(), inverse(lane), stride_, all.data(), in + lane * stride_, n_,
-             out + lane * stride_);
+    add_rows(zero.data(), inverse(lane), stride_, all.data(), in + lane * stride_, n_, out + lane * stride_);
   }
 }
 
-RowMatrix LaneFactor::H(Index lane) const {
-  RowMatrix h(n_, n_);
+const double* LaneFactor::H_rows(Index lane) {
+  H_rows_.resize(G_.size());
+  double* rows = &H_rows_[static_cast<std::size_t>(lane * stride_ * stride_)];
   for (Index i = 0, entry = 0; i < n_; ++i) {
     for (Index j = 0; j <= i; ++j, ++entry) {
-      h(i, j) = h(j, i) = H_[static_cast<std::size_t>(entry * kTile + lane)];
+      rows[i * stride_ + j] = rows[j * stride_ + i] = H_[static_cast<std::size_t>(entry * kTile + lane)];
     }
   }
-  return h;
+  return rows;
 }
 
 }  // namespace drtengine

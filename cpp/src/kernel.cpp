@@ -53,7 +53,7 @@ EvenRule even_rule(const Basis& basis, double reach) {
       add_panels(rule, 0, kSlowTailCut, 0.5 / eps, 1.5);
       return {basis, rule};
     case Shape::kInverseQuadratic: {
-      const double end = reach + 20;
+      const double end = reach + 40;
       add_panels(rule, 0, end, 0.5 / eps, 1.5);
       EvenRule even(basis, rule);
       even.tail = (std::numbers::pi / 2 - std::atan(eps * end)) / eps;
@@ -108,8 +108,8 @@ Kernel kernel(const Basis& basis, ConstVectorView omega) {
 
   const Index n = basis.size(), padded = (n + kVecWidth - 1) / kVecWidth * kVecWidth;
   const Vector tau = basis.nodes.array().exp();
-  const double reach = std::max(std::abs(std::log(omega.maxCoeff() * tau[n - 1])),
-                                std::abs(std::log(omega.minCoeff() * tau[0])));
+  const double reach =
+      std::max(std::abs(std::log(omega.maxCoeff() * tau[n - 1])), std::abs(std::log(omega.minCoeff() * tau[0])));
   const EvenRule rule = even_rule(basis, reach);
   Kernel result{RowMatrix(omega.size(), n), RowMatrix(omega.size(), n)};
   Vector a = Vector::Ones(padded), real(padded), imag(padded);

@@ -1,6 +1,5 @@
 #include "drtengine/lanes.hpp"
 
-
 namespace drtengine {
 namespace {
 
@@ -69,7 +68,8 @@ void LaneSystems::resize(Index n) {
   n_ = (n + kBlock - 1) / kBlock * kBlock;
   const auto entries = static_cast<std::size_t>(n_ * n_ * kVecWidth);
   if (data_.size() < entries) data_.resize(entries);
-  if (right_side_.size() < static_cast<std::size_t>(n_ * kVecWidth)) right_side_.resize(static_cast<std::size_t>(n_ * kVecWidth));
+  if (right_side_.size() < static_cast<std::size_t>(n_ * kVecWidth))
+    right_side_.resize(static_cast<std::size_t>(n_ * kVecWidth));
   for (Index i = n; i < n_; ++i) {  // the rows that fill the last block: identity
     for (Index j = 0; j <= i; ++j) set(i, j, broadcast(i == j ? 1 : 0));
     store(right_side(i), Vec{});
@@ -79,8 +79,8 @@ void LaneSystems::resize(Index n) {
 void LaneSystems::factorize() {
   // entries of a block minus what the columns to the left contribute
   const auto reduced = [this](Index i0, Index j0, bool diagonal) DRTENGINE_INLINE_LAMBDA {
-    Block block = products(0, j0, [&](Index i, Index k) { return at(i0 + i, k); },
-                           [&](Index j, Index k) { return at(j0 + j, k); });
+    Block block = products(
+        0, j0, [&](Index i, Index k) { return at(i0 + i, k); }, [&](Index j, Index k) { return at(j0 + j, k); });
     DRTENGINE_UNROLL
     for (Index i = 0; i < kBlock; ++i) {
       DRTENGINE_UNROLL
@@ -156,8 +156,8 @@ void LaneSystems::invert() {
   // X = L^-1. In a row of blocks, those to the left need the diagonal one: it turns last.
   for (Index i0 = 0; i0 < n_; i0 += kBlock) {
     for (Index j0 = 0; j0 <= i0; j0 += kBlock) {
-      const Block sum = products(j0, i0, [&](Index i, Index k) { return at(i0 + i, k); },
-                                 [&](Index j, Index k) { return lower(k, j0 + j); });
+      const Block sum = products(
+          j0, i0, [&](Index i, Index k) { return at(i0 + i, k); }, [&](Index j, Index k) { return lower(k, j0 + j); });
       Block x;
       for (Index i = 0; i < kBlock; ++i) {
         for (Index j = 0; j < kBlock; ++j) {
@@ -173,8 +173,9 @@ void LaneSystems::invert() {
   for (Index i0 = 0; i0 < n_; i0 += kBlock) {
     for (Index j0 = 0; j0 <= i0; j0 += kBlock) {
       put(i0, j0,
-          products(i0, n_, [&](Index i, Index k) { return lower(k, i0 + i); },
-                   [&](Index j, Index k) { return lower(k, j0 + j); }),
+          products(
+              i0, n_, [&](Index i, Index k) { return lower(k, i0 + i); },
+              [&](Index j, Index k) { return lower(k, j0 + j); }),
           i0 == j0);
     }
   }

@@ -30,10 +30,9 @@ double inverse_quadratic_overlap(double a, int order) {
 struct Polynomial {
   double coefficient[8];
 };
-constexpr Polynomial kMaternOverlap[4][3] = {  // [C0 .. C6][order]
-    {{{1, 1, 0, 0, 0, 0, 0, 0}},
-     {{1, -1, 0, 0, 0, 0, 0, 0}},
-     {{0, 0, 0, 0, 0, 0, 0, 0}}},
+constexpr Polynomial kMaternOverlap[4][3] = {
+    // [C0 .. C6][order]
+    {{{1, 1, 0, 0, 0, 0, 0, 0}}, {{1, -1, 0, 0, 0, 0, 0, 0}}, {{0, 0, 0, 0, 0, 0, 0, 0}}},
     {{{5. / 2, 5. / 2, 1, 1. / 6, 0, 0, 0, 0}},
      {{1. / 2, 1. / 2, 0, -1. / 6, 0, 0, 0, 0}},
      {{1. / 2, 1. / 2, -1, 1. / 6, 0, 0, 0, 0}}},

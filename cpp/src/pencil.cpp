@@ -18,8 +18,6 @@ Pencil::Pencil(const RowMatrix& gram, const RowMatrix& penalty) {
   V = llt.matrixU().solve(eigen.eigenvectors());
 }
 
-Vector Pencil::denominators(double lambda) const {
-  return sigma.array() + lambda / lambda_0 * (1 - sigma.array());
-}
+Vector Pencil::denominators(double lambda) const { return sigma.array() + lambda / lambda_0 * (1 - sigma.array()); }
 
 }  // namespace drtengine

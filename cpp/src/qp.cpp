@@ -9,75 +9,97 @@
 namespace drtengine {
 namespace {
 
-constexpr int kPatience = 12;          // rounds without fewer offenders before block pivoting gives up
-constexpr double kWiden = 0.1;         // of the largest unknown: what counts as small beside a negative one
-constexpr int kMaxRefinements = 4;
-constexpr double kTolerance = 1e-13;   // of the largest unknown: below this a sign means nothing
+constexpr int kPatience = 3;          // rounds without fewer offenders before they change sides one by one
+constexpr int kMaxRounds = 250;       // then pivoting gives up
+constexpr double kWiden = 0.1;        // of the largest unknown: what counts as small beside a negative one
+constexpr double kTolerance = 1e-13;  // of the largest unknown: where the monotone solver takes it for zero
+constexpr int kMaxRefinements = 4;    // of the monotone solver on one passive set
 
-double max_abs(const double* x, Index n) {
-  return n == 0 ? 0 : Eigen::Map<const Vector>(x, n).cwiseAbs().maxCoeff();
-}
+double max_abs(const double* x, Index n) { return n == 0 ? 0 : Eigen::Map<const Vector>(x, n).cwiseAbs().maxCoeff(); }
 
 }  // namespace
 
-PoolSolver::PoolSolver(Index n, Index n_constrained)
+PivotPool::PivotPool(Index n, Index n_constrained, Side side)
     : n_(n),
       n_constrained_(n_constrained),
       stride_(padded(n)),
-      active_(kPool),
-      multiplier_(kPool, std::vector<double>(static_cast<std::size_t>(n))),
-      unconstrained_(static_cast<std::size_t>(kPool * stride_)),
-      next_active_(static_cast<std::size_t>(n)) {}
+      side_(side),
+      set_(kPool),
+      values_(kPool, std::vector<double>(static_cast<std::size_t>(n))),
+      q_(static_cast<std::size_t>(kPool * stride_)),
+      next_set_(static_cast<std::size_t>(n)) {}
 
-// Solves G_aa mu = -x[a] for each problem, kVecWidth of them side by side.
-void PoolSolver::solve_multipliers(const std::vector<const double*>& inverse, const double* x, PoolMask problems) {
+void PivotPool::guess_from(Index problem, const double* x) {
+  Index* next = next_set_.data();
+  if (side_ == Side::kPositive) {
+    for (Index i = 0; i < n_; ++i) {
+      *next = i;
+      next += i >= n_constrained_ || x[i] > 0;
+    }
+  } else {
+    // Neighbouring unknowns belong to overlapping functions: next to a negative one, a small one is
+    // likely to turn negative as well. This saves about one round in six.
+    const double small = kWiden * (n_constrained_ == 0 ? 0 : Eigen::Map<const Vector>(x, n_constrained_).maxCoeff());
+    Index last = -1;
+    const auto add_once = [&](Index i) {
+      if (i > last && i < n_constrained_ && x[i] < small) *next++ = last = i;
+    };
+    for (Index i = 0; i < n_constrained_; ++i) {
+      if (!(x[i] < 0)) continue;
+      add_once(i - 1);
+      add_once(i);
+      add_once(i + 1);
+    }
+  }
+  set_[static_cast<std::size_t>(problem)].assign(next_set_.data(), next);
+}
+
+// kVecWidth problems side by side.
+void PivotPool::solve_values(const Matrices& Q, const double* q, PoolMask problems) {
   by_size_.clear();
   for (; problems != 0; problems &= problems - 1) {
     const Index problem = std::countr_zero(problems);
-    if (!active(problem).empty()) by_size_.push_back(static_cast<Index>(active(problem).size()) * kPool + problem);
+    if (!set(problem).empty()) by_size_.push_back(static_cast<Index>(set(problem).size()) * kPool + problem);
   }
   std::ranges::sort(by_size_);
   for (Index& entry : by_size_) entry %= kPool;
 
   for (std::size_t first = 0; first < by_size_.size(); first += kVecWidth) {
     const std::size_t count = std::min<std::size_t>(kVecWidth, by_size_.size() - first);
-    const auto n = static_cast<Index>(active(by_size_[first + count - 1]).size());
+    const auto n = static_cast<Index>(set(by_size_[first + count - 1]).size());
     systems_.resize(n);
-    fill_systems(inverse, x, first, count, n);
+    fill_systems(Q, q, first, count, n);
     systems_.factorize();
     systems_.solve();
     for (std::size_t lane = 0; lane < count; ++lane) {
       const Index problem = by_size_[first + lane];
-      auto& mu = multiplier_[static_cast<std::size_t>(problem)];
-      for (std::size_t i = 0; i < active(problem).size(); ++i) {
-        mu[i] = systems_.right_side(static_cast<Index>(i))[lane];
-      }
+      auto& v = values_[static_cast<std::size_t>(problem)];
+      for (std::size_t i = 0; i < set(problem).size(); ++i) v[i] = systems_.right_side(static_cast<Index>(i))[lane];
     }
   }
 }
 
-// Lane by lane G_aa and -x[a] of the problems by_size_[first...]; shorter systems are filled up with
+// Lane by lane Q_ss and -q_s of the problems by_size_[first...]; shorter systems are filled up with
 // the identity.
-void PoolSolver::fill_systems(const std::vector<const double*>& inverse, const double* x, std::size_t first,
-                              std::size_t count, Index n) {
-  const Index* active_here[kVecWidth];
-  const double *G[kVecWidth], *right[kVecWidth];
+void PivotPool::fill_systems(const Matrices& Q, const double* q, std::size_t first, std::size_t count, Index n) {
+  const Index* members[kVecWidth];
+  const double *matrix[kVecWidth], *right[kVecWidth];
   Index size[kVecWidth] = {};
   for (std::size_t lane = 0; lane < count; ++lane) {
     const Index problem = by_size_[first + lane];
-    active_here[lane] = active(problem).data();
-    size[lane] = static_cast<Index>(active(problem).size());
-    G[lane] = inverse[static_cast<std::size_t>(problem)];
-    right[lane] = x + problem * stride_;
+    members[lane] = set(problem).data();
+    size[lane] = static_cast<Index>(set(problem).size());
+    matrix[lane] = Q[static_cast<std::size_t>(problem)];
+    right[lane] = q + problem * stride_;
   }
   for (Index i = 0; i < n; ++i) {
     for (Index lane = 0; lane < kVecWidth; ++lane) {
       double* entry = systems_.entry(i, 0) + lane;
       if (i < size[lane]) {
-        const Index* a = active_here[lane];
-        const double* row = G[lane] + a[i] * stride_;
-        for (Index j = 0; j <= i; ++j) entry[j * kVecWidth] = row[a[j]];
-        systems_.right_side(i)[lane] = -right[lane][a[i]];
+        const Index* s = members[lane];
+        const double* row = matrix[lane] + s[i] * stride_;
+        for (Index j = 0; j <= i; ++j) entry[j * kVecWidth] = row[s[j]];
+        systems_.right_side(i)[lane] = -right[lane][s[i]];
       } else {
         for (Index j = 0; j < i; ++j) entry[j * kVecWidth] = 0;
         entry[i * kVecWidth] = 1;
@@ -87,33 +109,29 @@ void PoolSolver::fill_systems(const std::vector<const double*>& inverse, const d
   }
 }
 
-// out = base + G[:, a] mu, zero where active
-void PoolSolver::add_columns(const double* G, const double* base, Index problem, double* out) const {
-  const auto& a = active(problem);
-  add_rows(base, G, stride_, a.data(), multiplier_[static_cast<std::size_t>(problem)].data(),
-           static_cast<Index>(a.size()), out);
-  for (const Index i : a) out[i] = 0;
+void PivotPool::apply(const double* Q, const double* base, Index problem, double* out) const {
+  const auto& s = set(problem);
+  add_rows(base, Q, stride_, s.data(), values(problem).data(), static_cast<Index>(s.size()), out);
+  for (const Index i : s) out[i] = 0;
 }
 
-// Replaces the active set by one with all offenders on the other side and returns their number.
-Index PoolSolver::exchange(const double* x, double tolerance, Index problem) {
-  auto& a = active_[static_cast<std::size_t>(problem)];
-  const double* mu = multiplier_[static_cast<std::size_t>(problem)].data();
-  const Vec limit = broadcast(-tolerance);
-  const double mu_limit = -kTolerance * max_abs(mu, static_cast<Index>(a.size()));
+// Replaces the set by one with all offenders on the other side and returns their number.
+Index PivotPool::exchange(const double* y, double y_limit, double v_limit, Index problem) {
+  auto& s = set_[static_cast<std::size_t>(problem)];
+  const double* v = values(problem).data();
   Index offenders = 0;
-  std::size_t seen = 0;  // members of the old active set passed so far
-  Index* next = next_active_.data();
+  std::size_t seen = 0;  // members of the old set passed so far
+  Index* next = next_set_.data();
   const auto keep_members_before = [&](Index end) {
-    for (; seen < a.size() && a[seen] < end; ++seen) {
-      const bool leaves = mu[seen] < mu_limit;
-      *next = a[seen];
+    for (; seen < s.size() && s[seen] < end; ++seen) {
+      const bool leaves = v[seen] < v_limit && s[seen] < n_constrained_;
+      *next = s[seen];
       next += !leaves;
       offenders += leaves;
     }
   };
   for (Index begin = 0; begin < n_constrained_; begin += kVecWidth) {
-    unsigned negative = less_mask(load(x + begin), limit);
+    unsigned negative = less_mask(load(y + begin), broadcast(y_limit));
     if (n_constrained_ - begin < kVecWidth) negative &= (1u << (n_constrained_ - begin)) - 1;
     for (; negative != 0; negative &= negative - 1) {
       const Index i = begin + std::countr_zero(negative);
@@ -123,73 +141,74 @@ Index PoolSolver::exchange(const double* x, double tolerance, Index problem) {
     }
   }
   keep_members_before(n_);
-  a.assign(next_active_.data(), next);
+  s.assign(next_set_.data(), next);
   return offenders;
 }
 
-// Neighbouring unknowns belong to overlapping functions: next to a negative one, a small one is
-// likely to turn negative as well. This saves about one round in six.
-void PoolSolver::widen_guess(const double* x, Index problem) {
-  auto& a = active_[static_cast<std::size_t>(problem)];
-  const double small = kWiden * Eigen::Map<const Vector>(x, n_constrained_).maxCoeff();
-  Index* next = next_active_.data();
-  Index last = -1;
-  const auto add_once = [&](Index i) {
-    if (i <= last || i >= n_constrained_ || x[i] >= small) return;
-    *next++ = last = i;
-  };
-  for (const Index i : a) {
-    add_once(i - 1);
-    add_once(i);
-    add_once(i + 1);
+// Moves only the worst offender, a y judged by the v that would cure it alone.
+void PivotPool::exchange_worst(const double* Q, const double* y, Index problem) {
+  auto& s = set_[static_cast<std::size_t>(problem)];
+  const double* v = values(problem).data();
+  double worst = 0;
+  Index offender = 0;
+  auto seen = s.begin();
+  for (Index i = 0; i < n_constrained_; ++i) {
+    const bool member = seen != s.end() && *seen == i;
+    const double offence = member ? -v[seen - s.begin()] : -y[i] / Q[i * (stride_ + 1)];
+    seen += member;
+    if (offence > worst) {
+      worst = offence;
+      offender = i;
+    }
   }
-  a.assign(next_active_.data(), next);
+  const auto place = std::ranges::lower_bound(s, offender);
+  if (place != s.end() && *place == offender) {
+    s.erase(place);
+  } else {
+    s.insert(place, offender);
+  }
 }
 
-PoolMask PoolSolver::solve(const std::vector<const double*>& inverse, double* x) {
-  const auto count = static_cast<Index>(inverse.size());
-  std::copy(x, x + count * stride_, unconstrained_.begin());
+PoolMask PivotPool::solve(const Matrices& Q, double* y, const std::vector<Tolerance>& tolerance, PoolMask problems) {
   struct Progress {
-    double tolerance;
+    double y_limit;
     Index fewest = std::numeric_limits<Index>::max();  // offenders
     int patience = kPatience;
   };
   std::array<Progress, kPool> progress;
-  for (Index problem = 0; problem < count; ++problem) {
-    active_[static_cast<std::size_t>(problem)].clear();
-    progress[static_cast<std::size_t>(problem)].tolerance = kTolerance * max_abs(x + problem * stride_, n_constrained_);
+  for (PoolMask rest = problems; rest != 0; rest &= rest - 1) {
+    const Index problem = std::countr_zero(rest);
+    const double* own = y + problem * stride_;
+    std::copy(own, own + stride_, q_.begin() + problem * stride_);
+    const auto p = static_cast<std::size_t>(problem);
+    progress[p].y_limit = -tolerance[p].y * max_abs(own, n_constrained_);
   }
   PoolMask solved = 0;
-  bool first_guess = true;
-  for (PoolMask open = pool_mask(count); open != 0; first_guess = false) {
+  PoolMask open = problems;
+  for (int round = 0; open != 0 && round < kMaxRounds; ++round) {
+    solve_values(Q, q_.data(), open);
     for (PoolMask rest = open; rest != 0; rest &= rest - 1) {
       const Index problem = std::countr_zero(rest);
-      Progress& own = progress[static_cast<std::size_t>(problem)];
-      const Index offenders =
-          exchange(x + problem * stride_, own.tolerance, problem);
-      own.patience = offenders < own.fewest ? kPatience : own.patience - 1;
-      own.fewest = std::min(offenders, own.fewest);
-      if (first_guess && offenders > 0) widen_guess(x + problem * stride_, problem);
-      if (offenders == 0) solved |= PoolMask{1} << problem;
-      if (offenders == 0 || own.patience < 0) open &= ~(PoolMask{1} << problem);
-    }
-    solve_multipliers(inverse, unconstrained_.data(), open);
-    for (PoolMask rest = open; rest != 0; rest &= rest - 1) {
-      const Index problem = std::countr_zero(rest);
-      add_columns(inverse[static_cast<std::size_t>(problem)], unconstrained_.data() + problem * stride_, problem,
-                  x + problem * stride_);
+      const auto p = static_cast<std::size_t>(problem);
+      Progress& own = progress[p];
+      double* own_y = y + problem * stride_;
+      apply(Q[p], &q_[static_cast<std::size_t>(problem * stride_)], problem, own_y);
+      const double v_limit = -tolerance[p].v * max_abs(values_[p].data(), static_cast<Index>(set_[p].size()));
+      if (own.patience <= 0) before_ = set_[p];
+      const Index offenders = exchange(own_y, own.y_limit, v_limit, problem);
+      if (offenders == 0) {
+        solved |= pool_bit(problem);
+        open &= ~pool_bit(problem);
+      } else if (offenders < own.fewest) {
+        own.fewest = offenders;
+        own.patience = kPatience;
+      } else if (own.patience-- <= 0) {  // going round in circles
+        set_[p] = before_;
+        exchange_worst(Q[p], own_y, problem);
+      }
     }
   }
   return solved;
-}
-
-void PoolSolver::project(const std::vector<const double*>& inverse, double* d, PoolMask problems) {
-  solve_multipliers(inverse, d, problems);
-  for (; problems != 0; problems &= problems - 1) {
-    const Index problem = std::countr_zero(problems);
-    double* own = d + problem * stride_;
-    add_columns(inverse[static_cast<std::size_t>(problem)], own, problem, own);
-  }
 }
 
 bool solve_monotone(const RowMatrix& H, Index n_constrained, const std::function<Vector(const Vector&)>& gradient,

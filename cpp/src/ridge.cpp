@@ -4,29 +4,31 @@
 #include "drtengine/factor.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 namespace drtengine {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-// A factor with a smaller estimated error is used as it is; others are refined.
-constexpr double kAccurate = 1e-9;
+constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
+// A solution whose factor has a smaller estimated error is used as it is; others are refined. The
+// error has been found to be 0.5 to 3 times the estimate.
+constexpr double kAccurate = 3e-9;
+// Up to this error the inverse of H can tell which unknowns are zero.
+constexpr double kTellsZeros = 1e-7;
 // Refinement stops when the next step would change x by less than about this.
 constexpr double kRefined = 1e-11;
 constexpr int kMaxRefinements = 8;
 // How far an unknown may come to stand on the wrong side of zero by refinement, relative to the
-// largest, before the active set counts as wrong.
+// largest, before the set of zeros counts as wrong.
 constexpr double kSignTolerance = 1e-10;
-
-// A Newton step of this relative length, taken with an inverse good to `factor_error`, leaves that
-// share of itself; the gradient, computed without A'A, costs the square root of the condition.
-double refined_error(double factor_error, double step) {
-  return factor_error * step + std::sqrt(std::numeric_limits<double>::epsilon() * factor_error);
-}
+// Rounding of x and of the multipliers, and of the gradient, seen from the two sides of the problem.
+constexpr PivotPool::Tolerance kZerosTolerance{1e-13, 1e-13}, kPositiveTolerance{1e-14, 1e-11};
 
 // Spectra in the order they are worked on. A pool shares its lambda and so one factorisation,
 // unless every spectrum has weights, and with them a factorisation, of its own.
@@ -36,9 +38,11 @@ struct Pools {
 
   Pools(Index n_spectra, ConstVectorView lambda, bool own_factors) : order(static_cast<std::size_t>(n_spectra)) {
     std::iota(order.begin(), order.end(), Index{0});
-    const auto lambda_at = [&](Index i) { return lambda.size() == 1 ? lambda[0] : lambda[order[static_cast<std::size_t>(i)]]; };
+    const auto lambda_at = [&](Index i) {
+      return lambda.size() == 1 ? lambda[0] : lambda[order[static_cast<std::size_t>(i)]];
+    };
     if (!own_factors && lambda.size() > 1) {
-      std::ranges::stable_sort(order, {}, [&](Index s) { return lambda[s]; });
+      std::ranges::sort(order, {}, [&](Index s) { return std::pair(lambda[s], s); });
     }
     const Index size = own_factors ? kTile : kPool;
     for (Index i = 0; i < n_spectra; ++i) {
@@ -49,6 +53,11 @@ struct Pools {
   }
   Index count() const { return static_cast<Index>(begin.size()) - 1; }
 };
+
+template <class F>
+void for_each(PoolMask problems, F&& f) {
+  for (; problems != 0; problems &= problems - 1) f(static_cast<Index>(std::countr_zero(problems)));
+}
 
 // What all threads share, and the results they write to, each its own rows.
 struct Job {
@@ -73,7 +82,8 @@ class Worker {
         rows_(job.design.rows()),
         stride_(padded(n_)),
         row_stride_(padded(rows_)),
-        solver_(n_, job.nonneg ? job.design.n_basis : 0),
+        zeros_(n_, job.design.n_basis, Side::kZeros),
+        positive_(n_, job.design.n_basis, Side::kPositive),
         z_(RowMatrix::Zero(kPool, row_stride_)),
         w2_(z_),
         residual_(z_),
@@ -109,10 +119,22 @@ class Worker {
       return write();
     }
     solve_unconstrained();
-    const PoolMask solved = job_.nonneg ? solver_.solve(inverse_, x_.data()) : pool_mask(count_);
-    if (needs_refinement_) refine(solved);
-    for (Index i = 0; i < count_; ++i) finish(i, contains(solved, i));
+    converged_ = ~PoolMask{0};
+    const PoolMask all = pool_mask(count_), accurate = where_error_below(kAccurate);
+    if (job_.nonneg) {
+      const PoolMask solved = solve_for_zeros(where_error_below(kTellsZeros));
+      solve_for_positive(all & ~(solved & accurate));
+    } else {
+      refine_unconstrained(all & ~accurate);
+    }
+    for (Index i = 0; i < count_; ++i) finish(i);
     write();
+  }
+
+  PoolMask where_error_below(double limit) const {
+    PoolMask mask = 0;
+    for (Index i = 0; i < count_; ++i) mask |= factor_error(i) < limit ? pool_bit(i) : 0;
+    return mask;
   }
 
   void load_spectra() {
@@ -129,32 +151,21 @@ class Worker {
       for (Index i = 0; i < kTile; ++i) lambdas[static_cast<std::size_t>(i)] = lambda(i);
       own_factors_->factorize(w2_.data(), row_stride_, lambdas);
       for (Index i = 0; i < count_; ++i) inverse_[static_cast<std::size_t>(i)] = own_factors_->inverse(i);
-      needs_refinement_ = true;
     } else {
       if (!shared_factor_ || shared_factor_->lambda() != lambda(0)) {
         shared_factor_.reset();
         shared_factor_.emplace(job_.weighted_rows, job_.gram, job_.design.M, lambda(0));
       }
       std::ranges::fill(inverse_, shared_factor_->G_tile().data());
-      needs_refinement_ = !(shared_factor_->error() < kAccurate);
     }
     for (Index i = 0; i < count_; ++i) error_[static_cast<std::size_t>(i)] = factor_error(i);
   }
 
   double factor_error(Index i) const { return own_factors_ ? own_factors_->error(i) : shared_factor_->error(); }
 
-  void multiply_inverse(const RowMatrix& in, RowMatrix& out) {
-    if (own_factors_) {
-      own_factors_->multiply_inverse(in.data(), out.data());
-    } else {
-      shared_factor_->G_tile().multiply(in.data(), stride_, count_, out.data());
-    }
-  }
-
   void solve_unconstrained() {
     if (own_factors_) {
-      residual_.topRows(kTile) = z_.topRows(kTile).cwiseProduct(w2_.topRows(kTile));
-      job_.A.multiply(residual_.data(), row_stride_, count_, gradient_.data());
+      right_sides(gradient_);
       own_factors_->multiply_inverse(gradient_.data(), x_.data());
     } else {
       shared_factor_->solution().multiply(z_.data(), row_stride_, count_, x_.data());
@@ -170,46 +181,106 @@ class Worker {
     for (Index i = 0; i < count_; ++i) gradient_.row(i) -= lambda(i) * step_.row(i);
   }
 
-  // Newton steps within the active sets; each gains the digits that the inverse is good for.
-  void refine(PoolMask open) {
+  // g = A'W^2z
+  void right_sides(RowMatrix& g) {
+    for (Index i = 0; i < padded(count_); ++i) residual_.row(i) = w2_.row(i).cwiseProduct(z_.row(i));
+    job_.A.multiply(residual_.data(), row_stride_, count_, g.data());
+  }
+
+  // Turns x_ from the unconstrained into the non-negative solution with the inverse of H alone.
+  PoolMask solve_for_zeros(PoolMask problems) {
+    tolerance_.assign(static_cast<std::size_t>(count_), kZerosTolerance);
+    for (Index i = 0; i < count_; ++i) {
+      zeros_.guess_from(i, &x_(i, 0));
+      // where the answer will be refined, signs below the error of the inverse need not be right yet
+      const double error = factor_error(i);
+      if (!(error < kAccurate)) tolerance_[static_cast<std::size_t>(i)] = {error, error};
+    }
+    return zeros_.solve(inverse_, x_.data(), tolerance_, problems);
+  }
+
+  // The same with parts of H itself, starting from where x_ is positive, refined by Newton steps.
+  void solve_for_positive(PoolMask problems) {
+    if (problems == 0) return;
+    matrices_.resize(static_cast<std::size_t>(count_));
+    tolerance_.assign(static_cast<std::size_t>(count_), kPositiveTolerance);
+    for (Index i = 0; i < count_; ++i) {
+      matrices_[static_cast<std::size_t>(i)] = own_factors_ ? own_factors_->H_rows(i) : shared_factor_->H_rows();
+      positive_.guess_from(i, &x_(i, 0));
+    }
+    right_sides(step_);
+    step_ = -step_;
+    const PoolMask solved = positive_.solve(matrices_, step_.data(), tolerance_, problems);
+    for_each(problems, [this](Index i) {
+      x_.row(i).setZero();
+      add_values(i);
+    });
     exact_gradient();
+    PoolMask open = solved;
+    std::array<double, kPool> first_step;
     for (int round = 0; open != 0 && round < kMaxRefinements; ++round) {
-      for (Index i = 0; i < count_; ++i) {
-        for (const Index a : solver_.active(i)) gradient_(i, a) = 0;
+      step_ = -gradient_;
+      positive_.solve_values(matrices_, step_.data(), open);
+      for_each(open, [&, this](Index i) {
+        const double step = add_values(i) / x_.row(i).norm();
+        if (round == 0) first_step[static_cast<std::size_t>(i)] = step;
+        // the first step is the error of such steps
+        if (is_refined(i, step, first_step[static_cast<std::size_t>(i)])) open &= ~pool_bit(i);
+      });
+      exact_gradient();
+    }
+    for_each(problems, [&, this](Index i) {
+      if (!(contains(solved, i) && signs_hold(i))) solve_monotonely(i);
+    });
+  }
+
+  // x += v, which is zero outside the set; returns |v|.
+  double add_values(Index i) {
+    double square = 0;
+    const auto& v = positive_.values(i);
+    for (std::size_t k = 0; k < positive_.set(i).size(); ++k) {
+      x_(i, positive_.set(i)[k]) += v[k];
+      square += v[k] * v[k];
+    }
+    return std::sqrt(square);
+  }
+
+  void refine_unconstrained(PoolMask open) {
+    if (open != 0) exact_gradient();
+    for (int round = 0; open != 0 && round < kMaxRefinements; ++round) {
+      if (own_factors_) {
+        own_factors_->multiply_inverse(gradient_.data(), step_.data());
+      } else {
+        shared_factor_->G_tile().multiply(gradient_.data(), stride_, count_, step_.data());
       }
-      multiply_inverse(gradient_, step_);
-      solver_.project(inverse_, step_.data(), open);
-      for (Index i = 0; i < count_; ++i) {
-        if (!contains(open, i)) continue;
+      for_each(open, [&, this](Index i) {
         x_.row(i) += step_.row(i);
-        const double relative = step_.row(i).norm() / x_.row(i).norm();
-        error_[static_cast<std::size_t>(i)] = refined_error(factor_error(i), relative);
-        if (!(relative * relative > kRefined)) open &= ~(PoolMask{1} << i);
-      }
+        if (is_refined(i, step_.row(i).norm() / x_.row(i).norm(), factor_error(i))) open &= ~pool_bit(i);
+      });
       exact_gradient();
     }
   }
 
-  // Checks what the fast solver found, sends the rest to the safe one.
-  void finish(Index i, bool solved) {
-    if (!x_.row(i).allFinite()) return fail(i, Status::kSingular);
-    if (job_.nonneg && !(solved && signs_hold(i)) && !solve_again(i)) return fail(i, Status::kUnconverged);
-    const Index n_basis = job_.design.n_basis;
-    if (job_.nonneg) x_.row(i).head(n_basis) = x_.row(i).head(n_basis).cwiseMax(0);
-    job_.result.error[spectrum(i)] = error_[static_cast<std::size_t>(i)];
-    job_.result.status[static_cast<std::size_t>(spectrum(i))] = Status::kOk;
+  // After a Newton step of relative length `step` by a solver good to `solver_error`: notes the
+  // error that is left, rounding of the gradient included, and says whether that will do.
+  bool is_refined(Index i, double step, double solver_error) {
+    const double next = step * std::max(step, solver_error);
+    error_[static_cast<std::size_t>(i)] = next + std::sqrt(kEpsilon * factor_error(i));
+    return !(next > kRefined);
   }
 
   bool signs_hold(Index i) const {
-    if (!needs_refinement_) return true;  // x is what the solver judged
-    const double tolerance = kSignTolerance * x_.row(i).head(job_.design.n_basis).maxCoeff();
-    if (x_.row(i).head(job_.design.n_basis).minCoeff() < -tolerance) return false;
+    const Index n_basis = job_.design.n_basis;
+    const double tolerance = kSignTolerance * x_.row(i).head(n_basis).maxCoeff();
     const double* G = inverse_[static_cast<std::size_t>(i)];
-    return std::ranges::all_of(solver_.active(i),
-                               [&](Index a) { return gradient_(i, a) * G[a * (stride_ + 1)] <= tolerance; });
+    for (Index j = 0; j < n_basis; ++j) {
+      if (x_(i, j) < -tolerance) return false;
+      if (x_(i, j) == 0 && gradient_(i, j) * G[j * (stride_ + 1)] > tolerance) return false;
+    }
+    return true;
   }
 
-  bool solve_again(Index i) {
+  void solve_monotonely(Index i) {
     const Design& design = job_.design;
     const Vector z = z_.row(i).head(rows_), w2 = w2_.row(i).head(rows_);
     const double own_lambda = lambda(i);
@@ -217,11 +288,20 @@ class Worker {
       return design.A.transpose() * w2.cwiseProduct(z - design.A * x) - own_lambda * (design.M * x);
     };
     Vector x = x_.row(i).head(n_);
-    const RowMatrix H = own_factors_ ? own_factors_->H(i) : shared_factor_->H();
-    if (!solve_monotone(H, design.n_basis, gradient, x)) return false;
+    const RowMatrix H = Eigen::Map<const RowMatrix, 0, Eigen::OuterStride<>>(matrices_[static_cast<std::size_t>(i)], n_,
+                                                                             n_, Eigen::OuterStride<>(stride_));
+    if (!solve_monotone(H, design.n_basis, gradient, x)) converged_ &= ~pool_bit(i);
+    is_refined(i, 0, 0);
     x_.row(i).head(n_) = x;
-    gradient_.row(i).head(n_) = gradient(x);
-    return true;
+  }
+
+  void finish(Index i) {
+    if (!x_.row(i).allFinite()) return fail(i, Status::kSingular);
+    if (!contains(converged_, i)) return fail(i, Status::kUnconverged);
+    const Index n_basis = job_.design.n_basis;
+    if (job_.nonneg) x_.row(i).head(n_basis) = x_.row(i).head(n_basis).cwiseMax(0);
+    job_.result.error[spectrum(i)] = error_[static_cast<std::size_t>(i)];
+    job_.result.status[static_cast<std::size_t>(spectrum(i))] = Status::kOk;
   }
 
   void fail(Index i, Status reason) {
@@ -236,22 +316,24 @@ class Worker {
     for (Index i = 0; i < count_; ++i) {
       const Index s = spectrum(i);
       job_.result.coefficients.row(s) = x_.row(i).head(n_basis);
-      job_.result.free.row(s) = x_.row(i).segment(n_basis, n_free).cwiseProduct(job_.design.scale.tail(n_free).transpose());
+      job_.result.free.row(s) =
+          x_.row(i).segment(n_basis, n_free).cwiseProduct(job_.design.scale.tail(n_free).transpose());
       job_.result.values.row(s) = values_.row(i).head(job_.n_outputs);
     }
   }
 
   const Job& job_;
   Index n_, rows_, stride_, row_stride_;
-  PoolSolver solver_;
-  RowMatrix z_, w2_, residual_;        // [problem, row]
-  RowMatrix x_, gradient_, step_;      // [problem, unknown]
-  std::array<double, kPool> error_{};  // [problem]
-  RowMatrix values_;                   // [problem, output]
+  PivotPool zeros_, positive_;
+  RowMatrix z_, w2_, residual_;                // [problem, row]
+  RowMatrix x_, gradient_, step_;              // [problem, unknown]
+  std::array<double, kPool> error_{};          // [problem]
+  RowMatrix values_;                           // [problem, output]
   std::optional<SharedFactor> shared_factor_;  // of the lambda met last
   std::optional<LaneFactor> own_factors_;
-  std::vector<const double*> inverse_;  // [problem]
-  bool needs_refinement_ = false;
+  PivotPool::Matrices inverse_, matrices_;  // [problem] G and H
+  std::vector<PivotPool::Tolerance> tolerance_;
+  PoolMask converged_ = 0;
   Index first_ = 0, count_ = 0;  // the pool at hand
 };
 
@@ -269,7 +351,8 @@ Solutions solve_ridge(const Design& design, ConstMatrixView Z, ConstMatrixView w
                       ConstMatrixView outputs, const SolveOptions& options) {
   const Index n_spectra = Z.rows();
   if (Z.cols() != design.rows()) throw InvalidInput("Z must have Re and Im of every frequency");
-  if (lambda.size() != 1 && lambda.size() != n_spectra) throw InvalidInput("lambda must be one number or one a spectrum");
+  if (lambda.size() != 1 && lambda.size() != n_spectra)
+    throw InvalidInput("lambda must be one number or one a spectrum");
   for (const double l : lambda) {
     if (!(l > 0 && std::isfinite(l))) throw InvalidInput("lambda must be positive and finite");
   }
@@ -278,7 +361,7 @@ Solutions solve_ridge(const Design& design, ConstMatrixView Z, ConstMatrixView w
   Solutions result{RowMatrix(n_spectra, design.n_basis), RowMatrix(n_spectra, design.size() - design.n_basis),
                    RowMatrix(n_spectra, outputs.cols()), Vector(n_spectra),
                    std::vector<Status>(static_cast<std::size_t>(n_spectra))};
-  const RowWeights row_weights(weights, design, n_spectra);
+  const RowWeights row_weights(weights, options.own_weights, design, n_spectra);
   Job job{design,
           Z,
           row_weights,

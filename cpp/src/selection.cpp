@@ -113,7 +113,7 @@ template <class Visit>
 void for_each_score(const Design& design, ConstMatrixView Z, ConstMatrixView weights, ConstVectorView lambda,
                     const SolveOptions& options, Visit&& visit) {
   if (Z.cols() != design.rows()) throw InvalidInput("Z must have Re and Im of every frequency");
-  const RowWeights row_weights(weights, design, Z.rows());
+  const RowWeights row_weights(weights, options.own_weights, design, Z.rows());
   const auto squared_weights = [&](Index spectrum) {
     Vector w2(design.rows());
     row_weights.squared(spectrum, w2.data());
@@ -168,9 +168,9 @@ Selection select_gcv(const Design& design, ConstMatrixView Z, ConstMatrixView we
                    if (best == 0 || best == lattice.size() - 1) {
                      selection.status[static_cast<std::size_t>(s)] = Status::kLambdaAtBound;
                    } else if (refine) {
-                     selection.lambda[s] = std::exp(
-                         golden_section(std::log(lattice[best - 1]), std::log(lattice[best + 1]),
-                                        [&](double u) { return plan.score(squared, rest, std::exp(u)); }));
+                     selection.lambda[s] =
+                         std::exp(golden_section(std::log(lattice[best - 1]), std::log(lattice[best + 1]),
+                                                 [&](double u) { return plan.score(squared, rest, std::exp(u)); }));
                    }
                  });
   return selection;

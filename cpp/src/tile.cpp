@@ -38,8 +38,8 @@ void multiply_block(const double* in, Index in_stride, const double* matrix, Ind
 }
 
 template <int Vecs>
-void add_rows_block(const double* base, const double* rows, Index stride, const Index* pick,
-                    const double* coefficient, Index count, double* out) {
+void add_rows_block(const double* base, const double* rows, Index stride, const Index* pick, const double* coefficient,
+                    Index count, double* out) {
   Vec sum[Vecs];
   for (int v = 0; v < Vecs; ++v) sum[v] = load(base + v * kVecWidth);
   for (Index k = 0; k < count; ++k) {
@@ -62,6 +62,7 @@ constexpr auto kAddRows = add_rows_table(std::make_integer_sequence<int, kMaxVec
 }  // namespace
 
 TileFactor::TileFactor(const RowMatrix& matrix) : matrix_(RowMatrix::Zero(matrix.rows(), padded(matrix.cols()))) {
+  if (matrix.size() == 0) return;
   matrix_.leftCols(matrix.cols()) = matrix;
   const double threshold = kNegligible * matrix.cwiseAbs().maxCoeff();
   for (Index column = 0; column < stride(); column += kBlockColumns) {

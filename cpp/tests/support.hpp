@@ -5,7 +5,6 @@
 
 #include <bit>
 #include <cmath>
-#include <complex>
 #include <cstdint>
 #include <limits>
 #include <numbers>
@@ -13,7 +12,8 @@
 #include <random>
 #include <vector>
 
-// after <ostream>, for doctest to print what it compares
+// after <ostream>, for doctest to print what it compares; fast to compile
+#define DOCTEST_CONFIG_SUPER_FAST_ASSERTS
 #include <doctest/doctest.h>
 
 namespace drtengine::testing {
@@ -34,7 +34,8 @@ double largest(const M& m) {
 // The largest difference over the largest expected value.
 template <class A, class B>
 double distance(const A& value, const B& expected) {
-  return largest(value - expected) / largest(expected);
+  const double error = largest(value - expected);
+  return error == 0 ? 0 : error / largest(expected);
 }
 
 // For x == within(expected, relative): |x - expected| < relative (|expected| + scale).
@@ -77,15 +78,7 @@ class Random {
     return x;
   }
   // Symmetric with eigenvalues spread evenly, in the logarithm, from 1 down to 1/condition.
-  RowMatrix positive_definite(Index n, double condition) {
-    const Eigen::MatrixXd Q = Eigen::HouseholderQR<Eigen::MatrixXd>(matrix(n, n)).householderQ();
-    Vector eigenvalues(n);
-    for (Index i = 0; i < n; ++i) {
-      eigenvalues[i] = std::pow(condition, -static_cast<double>(i) / static_cast<double>(std::max<Index>(n - 1, 1)));
-    }
-    const RowMatrix half = Q * eigenvalues.asDiagonal() * Q.transpose() / 2;
-    return half + half.transpose();
-  }
+  RowMatrix positive_definite(Index n, double condition);
 
  private:
   std::mt19937_64 engine_;
@@ -168,62 +161,30 @@ inline Real derivative(Shape shape, Real u, int order) {
 }
 
 inline constexpr Shape kRadialShapes[] = {
-    Shape::kGaussian, Shape::kC0, Shape::kC2, Shape::kC4, Shape::kC6, Shape::kInverseQuadratic, Shape::kInverseQuadric,
-    Shape::kCauchy,
+    Shape::kGaussian,       Shape::kC0,     Shape::kC2, Shape::kC4, Shape::kC6, Shape::kInverseQuadratic,
+    Shape::kInverseQuadric, Shape::kCauchy,
 };
 
 inline bool has_kink(Shape shape) { return shape == Shape::kC0 || shape == Shape::kCauchy; }
 
 // ---------------------------------------------------------------- spectra
 
-inline Vector log_spaced(double first, double last, Index n) {
-  return Vector::LinSpaced(n, std::log(first), std::log(last)).array().exp();
-}
+Vector log_spaced(double first, double last, Index n);
 
 // Gaussians on n_nodes time constants and as many frequencies as asked, over the same nine decades.
-inline Design sample_design(Index n_frequencies, Index n_nodes, const Model& model = {}) {
-  const Vector omega = log_spaced(1e-2, 1e7, n_frequencies), nodes = log_spaced(1e-7, 1e2, n_nodes).array().log();
-  return assemble({Shape::kGaussian, epsilon_from_fwhm(Shape::kGaussian, 0.5, nodes), nodes}, omega, model);
-}
+Design sample_design(Index n_frequencies, Index n_nodes, const Model& model = {});
 
 // On the frequencies of sample_design: R + i w L + two arcs R_j / (1 + (i w tau_j)^alpha_j), each
 // with values of its own and a relative noise.
-inline RowMatrix sample_spectra(Index n_spectra, Index n_frequencies, double noise, std::uint64_t seed) {
-  Random random(seed);
-  const Vector omega = log_spaced(1e-2, 1e7, n_frequencies);
-  RowMatrix Z(n_spectra, 2 * n_frequencies);
-  for (Index s = 0; s < n_spectra; ++s) {
-    const double R = random.uniform(0.5, 2), L = random.uniform(1e-8, 1e-7);
-    double R_arc[2], tau[2], alpha[2];
-    for (int j = 0; j < 2; ++j) {
-      R_arc[j] = random.uniform(0.5, 2);
-      tau[j] = std::exp(random.uniform(-9, 1));
-      alpha[j] = random.uniform(0.7, 0.95);
-    }
-    for (Index k = 0; k < n_frequencies; ++k) {
-      std::complex<double> z(R, omega[k] * L);
-      for (int j = 0; j < 2; ++j) {
-        z += R_arc[j] / (1.0 + std::pow(std::complex<double>(0, omega[k] * tau[j]), alpha[j]));
-      }
-      Z(s, 2 * k) = z.real() + noise * random.uniform(-1, 1) * std::abs(z);
-      Z(s, 2 * k + 1) = z.imag() + noise * random.uniform(-1, 1) * std::abs(z);
-    }
-  }
-  return Z;
-}
+RowMatrix sample_spectra(Index n_spectra, Index n_frequencies, double noise, std::uint64_t seed);
 
-// R with R'R = M.
-inline RealMatrix square_root(const RowMatrix& M) {
-  const Eigen::SelfAdjointEigenSolver<RealMatrix> eigen(M.cast<Real>());
-  return eigen.eigenvalues().cwiseMax(0).cwiseSqrt().asDiagonal() * eigen.eigenvectors().transpose();
-}
+// ---------------------------------------------------------------- least squares
 
-// (WA over sqrt(lambda) R): what the ridge problem is a least-squares problem of.
-inline RealMatrix stacked(const Design& design, const Vector& w2, double lambda) {
-  RealMatrix rows(design.rows() + design.size(), design.size());
-  rows << w2.cast<Real>().cwiseSqrt().asDiagonal() * design.A.cast<Real>(),
-      std::sqrt(static_cast<Real>(lambda)) * square_root(design.M);
-  return rows;
-}
+// (WA over sqrt(lambda) R) with R'R = M: what the ridge problem is a least-squares problem of.
+RealMatrix stacked(const Design& design, const Vector& w2, double lambda);
+
+// By QR: x that minimises |rows x - right|, and an orthonormal basis of the columns of `rows`.
+RealVector least_squares(const RealMatrix& rows, const RealVector& right);
+RealMatrix orthonormal(const RealMatrix& rows);
 
 }  // namespace drtengine::testing

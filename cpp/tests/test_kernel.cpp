@@ -3,6 +3,8 @@
 #include "drtengine/errors.hpp"
 #include "support.hpp"
 
+#include <complex>
+
 namespace drtengine::testing {
 namespace {
 

@@ -8,16 +8,16 @@ namespace {
 
 bool is_allowed(Shape shape, int order) { return order < 2 || !has_kink(shape); }
 
-// int phi_n^(k) phi_m^(k) over all x, cut at both nodes, where kinks may be. n <= m.
+// int phi_n^(k) phi_m^(k) d ln(tau) with u = eps ln(tau), cut at both nodes, where kinks may be. n <= m.
 double overlap(const Basis& basis, Index n, Index m, int order) {
-  const Real low = basis.nodes[n], high = basis.nodes[m], epsilon = basis.epsilon;
-  const auto function = [&](Real x, Real node) { return derivative(basis.shape, epsilon * (x - node), order); };
-  const auto product = [&](Real x) { return function(x, low) * function(x, high); };
-  const auto mirrored = [&](Real x) { return product(-x); };
-  const int panels = 1 + static_cast<int>(8 * epsilon * (high - low));
-  const Real sum = integrate(product, low, high, panels) + integrate_to_infinity(product, high, 100) +
-                   integrate_to_infinity(mirrored, -low, 100);
-  return static_cast<double>(sum * std::pow(epsilon, 2 * order));
+  const Real epsilon = basis.epsilon, low = epsilon * basis.nodes[n], high = epsilon * basis.nodes[m];
+  const auto product = [&](Real u) {
+    return derivative(basis.shape, u - low, order) * derivative(basis.shape, u - high, order);
+  };
+  const auto mirrored = [&](Real u) { return product(-u); };
+  const Real sum = integrate(product, low, high, 10 + static_cast<int>(8 * (high - low))) +
+                   integrate_to_infinity(product, high, 150) + integrate_to_infinity(mirrored, -low, 150);
+  return static_cast<double>(sum * std::pow(epsilon, 2 * order - 1));
 }
 
 double smallest_eigenvalue(const RowMatrix& M) {

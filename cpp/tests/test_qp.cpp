@@ -13,9 +13,9 @@ struct Problem {
   Vector g;
   Index n_constrained;
 
-  RowMatrix inverse() const {  // rows padded as PoolSolver wants them
+  RowMatrix inverse() const {  // rows padded as PivotPool wants them
     RowMatrix G = RowMatrix::Zero(H.rows(), padded(H.rows()));
-    G.leftCols(H.rows()) = H.cast<Real>().inverse().cast<double>();
+    G.leftCols(H.rows()) = H.llt().solve(Eigen::MatrixXd::Identity(H.rows(), H.rows()));
     return G;
   }
 };
@@ -71,22 +71,42 @@ struct Answer {
   std::vector<std::vector<Index>> active;
 };
 
-Answer solve_pool(const std::vector<Problem>& pool) {
+constexpr Side kSides[] = {Side::kZeros, Side::kPositive};
+constexpr PivotPool::Tolerance kTight{1e-13, 1e-13};
+
+Answer solve_pool(const std::vector<Problem>& pool, Side side = Side::kZeros) {
   const Index n = pool.front().g.size(), count = static_cast<Index>(pool.size());
-  std::vector<RowMatrix> inverses;
-  std::vector<const double*> pointers;
-  RowMatrix x = RowMatrix::Zero(count, padded(n));
-  for (const Problem& p : pool) inverses.push_back(p.inverse());
+  std::vector<RowMatrix> matrices;
+  PivotPool::Matrices pointers;
+  RowMatrix y = RowMatrix::Zero(count, padded(n));
+  PivotPool solver(n, pool.front().n_constrained, side);
   for (Index i = 0; i < count; ++i) {
-    const auto at = static_cast<std::size_t>(i);
-    pointers.push_back(inverses[at].data());
-    x.row(i).head(n) = inverses[at].leftCols(n) * pool[at].g;
+    const Problem& p = pool[static_cast<std::size_t>(i)];
+    const RowMatrix G = p.inverse();
+    const Vector unconstrained = G.leftCols(n) * p.g;
+    solver.guess_from(i, unconstrained.data());
+    RowMatrix H = RowMatrix::Zero(n, padded(n));
+    H.leftCols(n) = p.H;
+    matrices.push_back(side == Side::kZeros ? G : H);
+    y.row(i).head(n) = side == Side::kZeros ? unconstrained : -p.g;
   }
-  PoolSolver solver(n, pool.front().n_constrained);
+  for (const RowMatrix& m : matrices) pointers.push_back(m.data());
   Answer answer;
-  answer.solved = solver.solve(pointers, x.data());
-  answer.x = x.leftCols(n);
-  for (Index i = 0; i < count; ++i) answer.active.push_back(solver.active(i));
+  answer.solved = solver.solve(pointers, y.data(), std::vector(pool.size(), kTight), pool_mask(count));
+  answer.x = RowMatrix::Zero(count, n);
+  for (Index i = 0; i < count; ++i) {
+    std::vector<Index> zeros = solver.set(i);
+    if (side == Side::kZeros) {
+      answer.x.row(i) = y.row(i).head(n);
+    } else {
+      zeros.clear();
+      for (Index j = 0; j < n; ++j) {
+        if (!std::ranges::count(solver.set(i), j)) zeros.push_back(j);
+      }
+      for (std::size_t k = 0; k < solver.set(i).size(); ++k) answer.x(i, solver.set(i)[k]) = solver.values(i)[k];
+    }
+    answer.active.push_back(zeros);
+  }
   return answer;
 }
 
@@ -104,13 +124,15 @@ TEST_CASE("small problems: both solvers find what trying every active set finds"
       CAPTURE(n_constrained);
       std::vector<Problem> pool;
       for (int i = 0; i < 12; ++i) pool.push_back(random_problem(random, n, n_constrained, 100));
-      const Answer answer = solve_pool(pool);
+      const Answer answer = solve_pool(pool), other_side = solve_pool(pool, Side::kPositive);
       CHECK(answer.solved == pool_mask(12));
+      CHECK(other_side.solved == pool_mask(12));
       for (Index i = 0; i < 12; ++i) {
         const Problem& p = pool[static_cast<std::size_t>(i)];
         const Vector expected = enumerate(p);
         REQUIRE(violation(p, expected) <= 1e-12);
         CHECK(distance(answer.x.row(i).transpose(), expected) <= 1e-11);
+        CHECK(distance(other_side.x.row(i).transpose(), expected) <= 1e-11);
         for (const Index a : answer.active[static_cast<std::size_t>(i)]) {
           CHECK(a < n_constrained);
           CHECK(answer.x(i, a) == 0);
@@ -128,8 +150,11 @@ TEST_CASE("73 unknowns: optimality, and the same answer from both solvers") {
   Random random(31);
   std::vector<Problem> pool;
   for (Index i = 0; i < kPool; ++i) pool.push_back(random_problem(random, 73, 70, 1e3));
-  const Answer answer = solve_pool(pool);
+  const Answer answer = solve_pool(pool), other_side = solve_pool(pool, Side::kPositive);
   CHECK(answer.solved == ~PoolMask{0});
+  CHECK(other_side.solved == ~PoolMask{0});
+  CHECK(answer.active == other_side.active);
+  CHECK(distance(answer.x, other_side.x) <= 1e-9);
   std::size_t most_zeros = 0, fewest_zeros = 73;
   for (Index i = 0; i < kPool; ++i) {
     const Problem& p = pool[static_cast<std::size_t>(i)];
@@ -152,46 +177,55 @@ TEST_CASE("73 unknowns: optimality, and the same answer from both solvers") {
 }
 
 TEST_CASE("no problem's bits depend on its pool") {
-  Random random(32);
-  std::vector<Problem> problems;
-  for (Index i = 0; i < kPool; ++i) problems.push_back(random_problem(random, 21, 19, 1e3));
-  const Answer together = solve_pool(problems);
-  for (std::size_t count = 1; count <= problems.size(); ++count) {
-    CAPTURE(count);
-    const std::vector<Problem> last(problems.end() - static_cast<std::ptrdiff_t>(count), problems.end());
-    const Answer some = solve_pool(last);
-    CHECK(some.solved == pool_mask(static_cast<Index>(count)));
-    CHECK(same_bits(some.x, together.x.bottomRows(static_cast<Index>(count))));
+  for (const Side side : kSides) {
+    CAPTURE(static_cast<int>(side));
+    Random random(32);
+    std::vector<Problem> problems;
+    for (Index i = 0; i < kPool; ++i) problems.push_back(random_problem(random, 21, 19, 1e3));
+    const Answer together = solve_pool(problems, side);
+    for (std::size_t count = 1; count <= problems.size(); ++count) {
+      CAPTURE(count);
+      const std::vector<Problem> last(problems.end() - static_cast<std::ptrdiff_t>(count), problems.end());
+      const Answer some = solve_pool(last, side);
+      CHECK(some.solved == pool_mask(static_cast<Index>(count)));
+      CHECK(same_bits(some.x, together.x.bottomRows(static_cast<Index>(count))));
+    }
+    std::ranges::reverse(problems);
+    CHECK(same_bits(solve_pool(problems, side).x, together.x.colwise().reverse()));
   }
-  std::ranges::reverse(problems);
-  CHECK(same_bits(solve_pool(problems).x, together.x.colwise().reverse()));
 }
 
 TEST_CASE("a problem of NaN leaves the others alone") {
-  Random random(33);
-  std::vector<Problem> pool;
-  for (Index i = 0; i < 11; ++i) pool.push_back(random_problem(random, 21, 19, 1e3));
-  const Answer healthy = solve_pool(pool);
-  pool[4].g.setConstant(std::nan(""));
-  const Answer answer = solve_pool(pool);
-  CHECK(!answer.x.row(4).allFinite());
-  for (Index i = 0; i < 11; ++i) {
-    if (i == 4) continue;
-    CHECK(contains(answer.solved, i));
-    CHECK(same_bits(answer.x.row(i), healthy.x.row(i)));
+  for (const Side side : kSides) {
+    CAPTURE(static_cast<int>(side));
+    Random random(33);
+    std::vector<Problem> pool;
+    for (Index i = 0; i < 11; ++i) pool.push_back(random_problem(random, 21, 19, 1e3));
+    const Answer healthy = solve_pool(pool, side);
+    pool[4].g.setConstant(std::nan(""));
+    const Answer answer = solve_pool(pool, side);
+    CHECK(!(contains(answer.solved, 4) && answer.x.row(4).allFinite()));
+    for (Index i = 0; i < 11; ++i) {
+      if (i == 4) continue;
+      CHECK(contains(answer.solved, i));
+      CHECK(same_bits(answer.x.row(i), healthy.x.row(i)));
+    }
   }
 }
 
 TEST_CASE("all zero, none zero, nothing to fit") {
   const RowMatrix H = RowMatrix::Identity(9, 9) * 2;
   const Vector push = Vector::LinSpaced(9, 1, 9);
-  const Answer answer = solve_pool({{H, -push, 9}, {H, push, 9}, {H, Vector::Zero(9), 9}});
-  CHECK(answer.solved == pool_mask(3));
-  CHECK(answer.x.row(0).isZero(0));
-  CHECK(answer.active[0].size() == 9);
-  CHECK(answer.x.row(1).transpose().isApprox(push / 2, 1e-15));
-  CHECK(answer.active[1].empty());
-  CHECK(answer.x.row(2).isZero(0));
+  for (const Side side : kSides) {
+    CAPTURE(static_cast<int>(side));
+    const Answer answer = solve_pool({{H, -push, 9}, {H, push, 9}, {H, Vector::Zero(9), 9}}, side);
+    CHECK(answer.solved == pool_mask(3));
+    CHECK(answer.x.row(0).isZero(0));
+    CHECK(answer.active[0].size() == 9);
+    CHECK(answer.x.row(1).transpose().isApprox(push / 2, 1e-15));
+    CHECK(answer.active[1].empty());
+    CHECK(answer.x.row(2).isZero(0));
+  }
 }
 
 TEST_CASE("without constraints x stays the unconstrained solution") {
@@ -206,12 +240,13 @@ TEST_CASE("a solver forgets its last pool") {
   Random random(35);
   const Problem p = random_problem(random, 21, 19, 1e3);
   const RowMatrix G = p.inverse();
-  PoolSolver solver(21, 19);
-  CHECK(solver.active(0).empty());
+  PivotPool solver(21, 19, Side::kZeros);
+  CHECK(solver.set(0).empty());
   const auto solve = [&](const Vector& g) {
     RowMatrix x = RowMatrix::Zero(1, padded(21));
     x.row(0).head(21) = G.leftCols(21) * g;
-    CHECK(solver.solve({G.data()}, x.data()) == 1);
+    solver.guess_from(0, x.data());
+    CHECK(solver.solve({G.data()}, x.data(), {kTight}, 1) == 1);
     return x;
   };
   const RowMatrix first = solve(p.g);
@@ -219,55 +254,56 @@ TEST_CASE("a solver forgets its last pool") {
   CHECK(same_bits(solve(p.g), first));
 }
 
-TEST_CASE("the projected step is the Newton step among the unknowns that are not zero") {
+TEST_CASE("a bad first guess costs rounds, not the answer") {
+  Random random(39);
+  const Problem p = random_problem(random, 30, 28, 1e3);
+  RowMatrix H = RowMatrix::Zero(30, padded(30));
+  H.leftCols(30) = p.H;
+  const Vector expected = solve_pool({p}).x.row(0);
+  for (const double sign : {-1.0, 1.0}) {
+    PivotPool solver(30, 28, Side::kPositive);
+    solver.guess_from(0, Vector::Constant(30, sign).eval().data());
+    RowMatrix y = RowMatrix::Zero(1, padded(30));
+    y.row(0).head(30) = -p.g;
+    REQUIRE(solver.solve({H.data()}, y.data(), {kTight}, 1) == 1);
+    Vector x = Vector::Zero(30);
+    for (std::size_t k = 0; k < solver.set(0).size(); ++k) x[solver.set(0)[k]] = solver.values(0)[k];
+    CHECK(distance(x, expected) <= 1e-9);
+  }
+}
+
+TEST_CASE("values on the sets as they are: the Newton step among the unknowns that are not zero") {
   Random random(36);
   const Index n = 30, n_constrained = 28, stride = padded(n);
+  PivotPool solver(n, n_constrained, Side::kPositive);
   std::vector<Problem> pool;
-  std::vector<RowMatrix> inverses;
+  std::vector<RowMatrix> matrices;
+  PivotPool::Matrices pointers;
+  RowMatrix r = RowMatrix::Zero(10, stride);
   for (Index i = 0; i < 10; ++i) {
     pool.push_back(random_problem(random, n, n_constrained, 1e3));
-    inverses.push_back(pool.back().inverse());
+    matrices.push_back(RowMatrix::Zero(n, stride));
+    matrices.back().leftCols(n) = pool.back().H;
+    solver.guess_from(i, random.vector(n).data());
+    r.row(i).head(n) = random.vector(n);
   }
-  std::vector<const double*> pointers;
-  RowMatrix x = RowMatrix::Zero(10, stride), d = x;
+  for (const RowMatrix& m : matrices) pointers.push_back(m.data());
+  const RowMatrix q = -r;
+  const PoolMask problems = pool_mask(10) & ~pool_bit(3);
+  solver.solve_values(pointers, q.data(), problems);
   for (Index i = 0; i < 10; ++i) {
-    const auto at = static_cast<std::size_t>(i);
-    pointers.push_back(inverses[at].data());
-    x.row(i).head(n) = inverses[at].leftCols(n) * pool[at].g;
-  }
-  PoolSolver solver(n, n_constrained);
-  REQUIRE(solver.solve(pointers, x.data()) == pool_mask(10));
-
-  RowMatrix r = random.matrix(10, n);
-  for (Index i = 0; i < 10; ++i) {
-    for (const Index a : solver.active(i)) r(i, a) = 0;
-    d.row(i).head(n) = inverses[static_cast<std::size_t>(i)].leftCols(n) * r.row(i).transpose();
-  }
-  const RowMatrix before = d;
-  const PoolMask problems = pool_mask(10) & ~PoolMask{0b1000};
-  solver.project(pointers, d.data(), problems);
-  for (Index i = 0; i < 10; ++i) {
-    if (!contains(problems, i)) {
-      CHECK(same_bits(d.row(i), before.row(i)));
-      continue;
-    }
-    CHECK(!solver.active(i).empty());
-    std::vector<Index> passive;
-    for (Index j = 0; j < n; ++j) {
-      if (std::ranges::binary_search(solver.active(i), j)) {
-        CHECK(d(i, j) == 0);
-      } else {
-        passive.push_back(j);
-      }
-    }
-    const Vector expected = minimum_over(pool[static_cast<std::size_t>(i)].H, r.row(i), passive);
-    CHECK(distance(d.row(i).head(n).transpose(), expected) <= 1e-11);
+    if (!contains(problems, i)) continue;
+    Vector step = Vector::Zero(n);
+    for (std::size_t k = 0; k < solver.set(i).size(); ++k) step[solver.set(i)[k]] = solver.values(i)[k];
+    const Vector right = r.row(i).head(n);
+    CHECK(distance(step, minimum_over(pool[static_cast<std::size_t>(i)].H, right, solver.set(i))) <= 1e-11);
   }
 }
 
 // Hilbert's matrix of ten rows has the condition 1.6e13.
 TEST_CASE("the monotone solver converges close to singular") {
-  const RowMatrix hilbert = RowMatrix::NullaryExpr(10, 10, [](Index i, Index j) { return 1.0 / static_cast<double>(i + j + 1); });
+  const RowMatrix hilbert =
+      RowMatrix::NullaryExpr(10, 10, [](Index i, Index j) { return 1.0 / static_cast<double>(i + j + 1); });
   Random random(37);
   for (int repetition = 0; repetition < 50; ++repetition) {
     const Problem p{hilbert, hilbert * random.vector(10), 10};
@@ -299,6 +335,7 @@ TEST_CASE("masks") {
   CHECK(pool_mask(kPool) == ~PoolMask{0});
   CHECK(contains(PoolMask{0b101}, 2));
   CHECK(!contains(PoolMask{0b101}, 1));
+  CHECK((pool_bit(0) | pool_bit(2)) == 0b101);
 }
 
 }  // namespace

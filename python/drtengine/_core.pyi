@@ -1,7 +1,7 @@
 # One of the extension modules _core_baseline, _core_v3, _core_v4; the array contract stands in
 # cpp/bindings/bindings.hpp.
 from collections.abc import Callable
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ class Problem(TypedDict):
     part: int  # 0 both, 1 real, 2 imaginary
     Z: NDArray[np.complex128]  # [spectrum, frequency]
     weights: Float  # [0, 0] for ones, or [1 or spectrum, frequency or 2 * frequency]
+    own_weights: NotRequired[bool]  # each spectrum has a row of weights, even if there is only one
     nonneg: bool
     n_threads: int
     progress: Callable[[int, int], object] | None

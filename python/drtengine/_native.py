@@ -27,14 +27,17 @@ def _load() -> object:
         raise ImportError(
             "the compiled core of drtengine is missing; did you forget to build it? (pip install . in the checkout)"
         ) from error
-    forced = os.environ.get("DRTENGINE_ISA")
+    forced = os.environ.get("DRTENGINE_ISA") or None
     if forced is not None and forced not in LEVELS:
         raise InvalidInput(f"DRTENGINE_ISA is {forced!r}; {near_miss(forced, LEVELS)}")
     best = LEVELS.index(baseline.cpu_level)
     if forced is not None:
         if LEVELS.index(forced) > best:
             raise InvalidInput(f"DRTENGINE_ISA is {forced!r}, but this CPU has {baseline.cpu_level!r} at most")
-        return importlib.import_module(f"drtengine._core_{forced}")
+        try:
+            return importlib.import_module(f"drtengine._core_{forced}")
+        except ModuleNotFoundError as error:
+            raise InvalidInput(f"DRTENGINE_ISA is {forced!r}, but this build of drtengine left it out") from error
     for level in reversed(LEVELS[1 : best + 1]):
         try:
             return importlib.import_module(f"drtengine._core_{level}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,6 +25,9 @@ SHAPES = (
 )
 """Names of the basis functions, in the order of the core."""
 
+EPSILON_RANGE = 0.05, 1000.0
+"""Inverse widths that the integrals are made for: a Gaussian is 33 to 0.0017 wide in ln(tau)."""
+
 NODES_PER_DECADE = 10
 TAU_GRIDS = ("drttools", "frequency")
 
@@ -38,9 +42,14 @@ class Basis:
         One of `SHAPES`. The Matern functions C0 to C6 are 1, (1 + u), (3 + 3u + u^2)/3 and
         (15 + 15u + 6u^2 + u^3)/15, each times exp(-u), u = |epsilon ln(tau / tau_m)|.
     epsilon : float
-        Inverse width; ignored by piecewise linear functions.
+        Inverse width, from 0.05 to 1000; ignored by piecewise linear functions.
     tau : ndarray, shape [node]
         Increasing, in s.
+
+    Raises
+    ------
+    InvalidInput
+        For an unknown shape, a width out of range, or nodes that are not positive and increasing.
 
     Notes
     -----
@@ -52,8 +61,23 @@ class Basis:
     epsilon: float
     tau: FloatArray
 
+    def __post_init__(self) -> None:
+        _check_shape(self.shape)
+        object.__setattr__(self, "tau", frozen_array(self.tau, np.float64, "tau", 1))  # the class is frozen
+        if self.tau.size < 2 or not _above_zero(self.tau) or not (np.diff(self.tau) > 0).all():
+            raise InvalidInput("tau needs at least two nodes, increasing, finite and above 0 s")
+        low, high = EPSILON_RANGE
+        if self.shape != "piecewise_linear" and not low <= self.epsilon <= high:
+            raise InvalidInput(
+                f"the functions' inverse width must be positive, from {low:g} to {high:g} per unit of ln(tau), "
+                f"got {self.epsilon:g}; change fwhm, shape_factor or the distance of the nodes in tau"
+            )
+
+    def __reduce__(self) -> tuple[Any, ...]:  # pickled arrays come back writeable
+        return Basis, (self.shape, self.epsilon, self.tau)
+
     @classmethod
-    def on(cls, tau: FloatArray, shape: str, *, fwhm: float = 0.5, shape_factor: float | None = None) -> Basis:
+    def on(cls, tau: ArrayLike, shape: str, *, fwhm: float = 0.5, shape_factor: float | None = None) -> Basis:
         """Choose the width.
 
         Parameters
@@ -72,15 +96,15 @@ class Basis:
         InvalidInput
             For an unknown shape or a width that is not positive.
         """
-        if shape not in SHAPES:
-            raise InvalidInput(f"unknown basis {shape!r}; {near_miss(shape, SHAPES)}")
+        _check_shape(shape)
+        nodes = frozen_array(tau, np.float64, "tau", 1)
+        name, width = ("fwhm", fwhm) if shape_factor is None else ("shape_factor", shape_factor)
+        if not (isinstance(width, int | float | np.number) and np.isfinite(width) and width > 0):
+            raise InvalidInput(f"{name} must be positive and finite, got {width!r}")
         if shape_factor is not None:
-            epsilon = float(shape_factor)
-        else:
-            epsilon = core.epsilon_from_fwhm(SHAPES.index(shape), float(fwhm), np.log(tau))
-        if not (np.isfinite(epsilon) and epsilon > 0):
-            raise InvalidInput(f"shape_factor must be positive, got {shape_factor}")
-        return cls(shape, epsilon, tau)
+            return cls(shape, float(shape_factor), nodes)
+        unit = cls(shape, 1.0, nodes)  # checks the nodes
+        return cls(shape, core.epsilon_from_fwhm(unit.key[0], float(fwhm), unit.key[2]), nodes)
 
     @property
     def key(self) -> tuple[int, float, FloatArray]:
@@ -89,15 +113,16 @@ class Basis:
 
     def values(self, tau: ArrayLike) -> FloatArray:
         """Values of all functions [tau, node] at any tau in s."""
-        return core.basis_values(*self.key, np.log(np.atleast_1d(np.asarray(tau, dtype=np.float64))))
+        return core.basis_values(*self.key, np.log(positive_array(tau, "tau")))
 
     def integrals(self, tau_low: float, tau_high: float) -> FloatArray:
         """Integrals of all functions over ln(tau) between two tau in s [node]."""
-        return core.basis_integrals(*self.key, float(np.log(tau_low)), float(np.log(tau_high)))
+        low, high = np.log(positive_array([tau_low, tau_high], "tau"))
+        return core.basis_integrals(*self.key, float(low), float(high))
 
-    def kernel(self, frequency: FloatArray) -> ComplexArray:
+    def kernel(self, frequency: ArrayLike) -> ComplexArray:
         """Impedance [frequency, node] of a unit coefficient of each function; frequency in Hz."""
-        real, imag = core.kernel(*self.key, 2 * np.pi * np.ascontiguousarray(frequency))
+        real, imag = core.kernel(*self.key, 2 * np.pi * positive_array(frequency, "frequency"))
         return real + 1j * imag
 
     def penalty(self, order: int) -> FloatArray:
@@ -131,15 +156,40 @@ def tau_grid(f_min: float, f_max: float, frequency: FloatArray | None, tau: str 
         return np.asarray(10.0 ** (np.arange(first, last + 1) / NODES_PER_DECADE))
     if isinstance(tau, str):
         if tau not in TAU_GRIDS:
-            raise InvalidInput(f"unknown tau grid {tau!r}; {near_miss(tau, TAU_GRIDS)}, None or an array in s")
+            raise InvalidInput(
+                f"tau is None, an array in s or a name, but {tau!r} is none; {near_miss(tau, TAU_GRIDS)}"
+            )
         if frequency is None:
             raise InvalidInput(f"tau={tau!r} needs one frequency grid for all spectra; give an array of tau in s")
         nodes = 1 / frequency if tau == "drttools" else 1 / (2 * np.pi * frequency)
     else:
         nodes = frozen_array(tau, np.float64, "tau", 1)
     nodes = np.sort(nodes)
-    if nodes.size < 2 or not np.all(np.isfinite(nodes)) or nodes[0] <= 0:
+    if nodes.size < 2 or not _above_zero(nodes):
         raise InvalidInput("tau needs at least two nodes, finite and above 0 s")
     if np.any(np.diff(nodes) == 0):
         raise InvalidInput(f"tau repeats {nodes[:-1][np.diff(nodes) == 0][0]:g} s")
-    return np.asarray(nodes, dtype=np.float64)
+    return nodes
+
+
+def positive_array(values: ArrayLike, name: str) -> FloatArray:
+    """Return the values as an array of one dimension, finite and above zero.
+
+    Raises
+    ------
+    InvalidInput
+        If they are not.
+    """
+    array = frozen_array(np.atleast_1d(values), np.float64, name, 1)
+    if array.size == 0 or not _above_zero(array):
+        raise InvalidInput(f"{name} must be finite and positive, and at least one")
+    return array
+
+
+def _above_zero(values: FloatArray) -> bool:
+    return bool((np.isfinite(values) & (values > 0)).all())
+
+
+def _check_shape(shape: str) -> None:
+    if shape not in SHAPES:
+        raise InvalidInput(f"unknown basis {shape!r}; {near_miss(shape, SHAPES)}")

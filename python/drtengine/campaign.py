@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import InvalidInput, Status
-from .spectrum import MIN_POINTS, BoolArray, ComplexArray, FloatArray, IntArray, Spectrum, frozen_array, looks_flipped
+from .signs import are_flipped
+from .spectrum import MIN_POINTS, BoolArray, ComplexArray, FloatArray, IntArray, Spectrum, frozen_array, span_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,7 @@ class Campaign:
             if row.size != self.Z.shape[1]:
                 raise InvalidInput(f"frequency has {row.size} points but Z is [{len(self)}, {self.Z.shape[1]}]")
             frequency = np.broadcast_to(row, self.Z.shape)
-        elif frequency.ndim == 2 and frequency.dtype == np.float64 and frequency.strides[0] == 0:
+        elif frequency.ndim == 2 and frequency.strides[0] == 0 and len(frequency) > 0:
             row = frozen_array(frequency[0], np.float64, "frequency", 1)
             frequency = np.broadcast_to(row, frequency.shape)
         else:
@@ -71,9 +72,9 @@ class Campaign:
             if self.point_time.shape != self.Z.shape:
                 raise InvalidInput(f"point_time has shape {self.point_time.shape} but Z has {self.Z.shape}")
         if self.names is not None:
-            set_("names", tuple(self.names))
-            if len(self.names) != len(self):
-                raise InvalidInput(f"{len(self.names)} names for {len(self)} spectra")
+            if isinstance(self.names, str) or len(self.names) != len(self):
+                raise InvalidInput(f"names must hold one name for each of the {len(self)} spectra, got {self.names!r}")
+            set_("names", tuple(map(str, self.names)))
         table = {name: _coordinate(name, values, len(self)) for name, values in self.coordinates.items()}
         set_("coordinates", MappingProxyType(table))
         set_("sources", MappingProxyType(dict(self.sources)))
@@ -94,9 +95,9 @@ class Campaign:
         Parameters
         ----------
         frequency : array_like, shape [point] or [spectrum, point]
-            Hz, in any order; NaN pads short spectra.
+            Hz, in any order; NaN at the end pads short spectra.
         Z : array_like, shape [spectrum, point]
-            Complex impedance in ohm, true sign. NaN where frequency is NaN.
+            Complex impedance in ohm, true sign. NaN where a spectrum is padded.
         coordinates : mapping of str to array_like, shape [spectrum], optional
         names : sequence of str, optional
         point_time : array_like, shape [spectrum, point], optional
@@ -118,7 +119,7 @@ class Campaign:
         return cls(
             frequency,  # type: ignore[arg-type]  # __post_init__ turns array-likes into arrays
             Z,  # type: ignore[arg-type]
-            coordinates={name: np.asarray(values) for name, values in (coordinates or {}).items()},
+            coordinates=coordinates or {},  # type: ignore[arg-type]
             names=names,
             point_time=point_time,  # type: ignore[arg-type]
         )
@@ -132,12 +133,18 @@ class Campaign:
         Raises
         ------
         InvalidInput
-            If there is no spectrum.
+            If there is no spectrum, or something else among them.
         """
+        spectra = (spectra,) if isinstance(spectra, Spectrum) else tuple(spectra)
+        if not all(isinstance(s, Spectrum) for s in spectra):
+            raise InvalidInput("from_spectra takes a list of Spectrum; use from_arrays for arrays")
         if not spectra:
             raise InvalidInput("a campaign needs at least one spectrum, got none")
         count, points = len(spectra), max(map(len, spectra))
         notes = [f"{s.name}: {note}" if s.name else note for s in spectra for note in s.notes]
+        blank = sum(bool(np.isnan(s.frequency[-1]) and np.isnan(s.Z[-1])) for s in spectra)
+        if blank:
+            notes.append(f"{blank} of {count} spectra end with blank points (NaN); these count as padding")
         first = spectra[0].frequency
         if all(s.frequency is first or np.array_equal(s.frequency, first) for s in spectra):
             frequency = np.broadcast_to(first, (count, points))
@@ -149,11 +156,13 @@ class Campaign:
             point_time = np.pad(point_time, ((0, 0), (0, points - point_time.shape[1])), constant_values=np.nan)
         coordinates: dict[str, NDArray[Any]] = {}
         for name in dict.fromkeys(key for s in spectra for key in s.coordinates):
-            column = [s.coordinates.get(name) for s in spectra]
+            column: list[Any] = [s.coordinates.get(name) for s in spectra]
             textual = any(isinstance(value, str) for value in column)
             if None in column:
                 notes.append(f"coordinate {name!r} is unknown for {column.count(None)} of {count} spectra")
-                column = [("" if textual else np.nan) if value is None else value for value in column]
+                times = any(isinstance(value, np.datetime64) for value in column)
+                unknown = "" if textual else np.datetime64("NaT") if times else np.nan
+                column = [unknown if value is None else value for value in column]
             coordinates[name] = np.array([str(v) for v in column] if textual else column)
         return cls(
             frequency,
@@ -178,19 +187,25 @@ class Campaign:
     def __getitem__(self, index: int | slice | IntArray | BoolArray | Sequence[int]) -> Spectrum | Campaign:
         """One spectrum (an integer) or a campaign of some (a slice, indices or a boolean mask)."""
         if isinstance(index, int | np.integer):
-            here = self.is_point[index]
+            if not -len(self) <= index < len(self):
+                raise IndexError(f"there is no spectrum {index} in a campaign of {len(self)}")
+            row = int(index) % len(self)
+            here = self.is_point[row]
             return Spectrum(
-                self.frequency[index][here],
-                self.Z[index][here],
-                name=self.label(int(index)),
-                coordinates={name: values[index].item() for name, values in self.coordinates.items()},
-                point_time=None if self.point_time is None else self.point_time[index][here],
+                self.frequency[row][here],
+                self.Z[row][here],
+                name=self.label(row),
+                coordinates={name: _scalar(values[row]) for name, values in self.coordinates.items()},
+                point_time=None if self.point_time is None else self.point_time[row][here],
                 sources=self.sources,
             )
         rows = np.arange(len(self))[index]
-        shared = self.frequency.strides[0] == 0 and rows.size > 0
+        if rows.ndim != 1 or rows.size == 0:
+            raise InvalidInput(f"an index must select at least one spectrum, in one dimension; got shape {rows.shape}")
         return Campaign(
-            np.broadcast_to(self.frequency[0], (rows.size, self.Z.shape[1])) if shared else self.frequency[rows],
+            np.broadcast_to(self.frequency[0], (rows.size, self.Z.shape[1]))
+            if self.is_shared
+            else self.frequency[rows],
             self.Z[rows],
             coordinates={name: values[rows] for name, values in self.coordinates.items()},
             names=None if self.names is None else [self.names[i] for i in rows],
@@ -200,12 +215,14 @@ class Campaign:
         )
 
     def __repr__(self) -> str:
-        finite = self.frequency[np.isfinite(self.frequency)] if self.frequency.strides[0] else self.frequency[0]
+        span = span_of(self.frequency[0] if self.is_shared else self.frequency)
         coordinates = f", coordinates: {', '.join(self.coordinates)}" if self.coordinates else ""
-        return (
-            f"<Campaign: {len(self)} spectra, {self.Z.shape[1]} points, "
-            f"{np.nanmin(finite):.4g} to {np.nanmax(finite):.4g} Hz{coordinates}>"
-        )
+        return f"<Campaign: {len(self)} spectra, {self.Z.shape[1]} points{span}{coordinates}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:  # a mappingproxy does not pickle, a repeated row need not
+        frequency = self.frequency[0] if self.is_shared else self.frequency
+        tables = dict(self.coordinates), self.names, self.point_time, dict(self.sources)
+        return Campaign, (frequency, self.Z, *tables, self.notes)
 
     def label(self, index: int) -> str:
         """Name spectrum `index` for messages."""
@@ -218,13 +235,18 @@ class Campaign:
             self.frequency, self.Z, table, self.names, self.point_time, sources=self.sources, notes=self.notes
         )
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether `frequency` is one row seen many times."""
+        return self.frequency.strides[0] == 0
+
     @cached_property
     def is_point(self) -> BoolArray:
-        """True where a point was measured, False where a short spectrum is padded [spectrum, point]."""
-        if self.frequency.strides[0] == 0:
-            row = ~np.isnan(self.frequency[0])
-            return np.broadcast_to(row, self.Z.shape)
-        return ~(np.isnan(self.frequency) & np.isnan(self.Z))
+        """True where a point was measured, False where a short spectrum is padded at its end [spectrum, point]."""
+        if self.is_shared and not np.isnan(self.frequency[0]).any():
+            return np.broadcast_to(np.True_, self.Z.shape)
+        blank = np.isnan(self.frequency) & np.isnan(self.Z)
+        return ~np.logical_and.accumulate(blank[:, ::-1], axis=1)[:, ::-1]
 
     @cached_property
     def problems(self) -> NDArray[np.int8]:
@@ -244,7 +266,7 @@ def find_problems(frequency: FloatArray, Z: ComplexArray, used: BoolArray) -> ND
     Returns
     -------
     ndarray of int8, shape [spectrum]
-        `Status.OK` or what is wrong. `SIGN_FLIPPED` stands for a suspicion that a fit should confirm.
+        `Status.OK` or what is wrong.
     """
     status = np.full(len(Z), Status.OK, dtype=np.int8)
 
@@ -259,7 +281,8 @@ def find_problems(frequency: FloatArray, Z: ComplexArray, used: BoolArray) -> ND
         if np.unique(grid).size < grid.size:
             status[rows[status[rows] == Status.OK]] = Status.REPEATED_FREQUENCY
         sound = rows[status[rows] == Status.OK]
-        status[sound[looks_flipped(grid, Z[np.ix_(sound, points)])]] = Status.SIGN_FLIPPED
+        if sound.size:
+            status[sound[are_flipped(grid, Z[np.ix_(sound, points)])]] = Status.SIGN_FLIPPED
     return status
 
 
@@ -287,16 +310,31 @@ def _padded(rows: Sequence[NDArray[Any]], dtype: type) -> NDArray[Any]:
     return table
 
 
+def _scalar(value: Any) -> Any:
+    """Turn one value of a coordinate into a number or string; a time stays what it is."""
+    return value if isinstance(value, np.datetime64) else value.item()
+
+
 def _coordinate(name: str, values: ArrayLike, count: int) -> NDArray[Any]:
     """Check one column of the table of coordinates and freeze it."""
-    column = np.array(values)
+    if not isinstance(name, str) or not name:
+        raise InvalidInput(f"the name of a coordinate must be a string, got {name!r}")
+    try:
+        column = _plain(np.array(values))
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"coordinate {name!r} must hold numbers, strings or times: {error}") from error
     if column.shape != (count,):
         raise InvalidInput(f"coordinate {name!r} has shape {column.shape} but there are {count} spectra")
-    if column.dtype.kind in "iub":
-        column = column.astype(np.float64)
-    elif column.dtype.kind == "O":
-        column = column.astype(str)
-    elif column.dtype.kind not in "fUM":
-        raise InvalidInput(f"coordinate {name!r} holds {column.dtype}; numbers, strings or times are allowed")
     column.flags.writeable = False
     return column
+
+
+def _plain(column: NDArray[Any]) -> NDArray[Any]:
+    """Turn any numbers into float64, any strings into the narrowest array of them, any times into nanoseconds."""
+    if column.dtype.kind == "U" or (column.dtype.kind == "O" and all(isinstance(value, str) for value in column.flat)):
+        return np.array(column.tolist(), dtype=str)
+    if column.dtype.kind in "fiubO":
+        return column.astype(np.float64)
+    if column.dtype.kind == "M":
+        return column.astype("datetime64[ns]")
+    raise TypeError(f"got {column.dtype}")

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from . import options
 from ._native import core
-from .basis import SHAPES, Basis, tau_grid
+from .basis import Basis, tau_grid
 from .campaign import Campaign, find_problems, frequency_grids
-from .errors import InvalidInput, Status, near_miss
+from .errors import InvalidInput, Status
+from .options import PARTS
+from .points import explain, select_points, vanishing_points
 from .result import DrtResult
-from .spectrum import BoolArray, FloatArray, IntArray, Spectrum, frozen_array
+from .spectrum import BoolArray, FloatArray, IntArray, Spectrum
 
 if TYPE_CHECKING:
     from ._core import Problem
 
-PARTS = ("both", "real", "imaginary")
-WEIGHTS = ("unit", "modulus", "proportional")
-SELECTORS = ("gcv",)
-
 LATTICE: FloatArray = 10.0 ** (np.arange(-8 * 20, 2 * 20 + 1) / 20)
 """Values of lambda that a selector tries: 20 a decade, so that spectra share factorisations."""
-
-PROPORTIONAL_FLOOR = 0.01
-"""Proportional weights take no part of Z for smaller than this share of |Z|."""
-
-_CHECK_LAMBDA = 1e-3
-_CHECK_GAIN = 3.0
 
 
 def fit_drt(
@@ -130,99 +122,96 @@ def fit_drt(
     >>> f"{result.R_inf[0]:.2f} {result.R_pol[0]:.1f}"
     '10.00 50.0'
     """
-    single = isinstance(data, Spectrum)
     campaign = Campaign.from_spectra([data]) if isinstance(data, Spectrum) else data
     if not isinstance(campaign, Campaign):
-        raise InvalidInput(f"data must be a Campaign or a Spectrum, got {type(data).__name__}")
-    _check_choice("part", part, PARTS)
-    if order not in (0, 1, 2):
-        raise InvalidInput(f"order must be 0, 1 or 2, got {order!r}")
-    threads = _threads(n_threads)
-    chosen = _lambda_argument(lambda_, len(campaign))
-    weight_table = _weights_argument(weights, campaign)
-    Z = campaign.Z if area is None else campaign.Z * _positive("area", area)
-    used, notes = _used_points(campaign, f_min, f_max, exclude)
+        raise InvalidInput(
+            f"data must be a Campaign or a Spectrum, got {type(data).__name__}; see Campaign.from_arrays, from_spectra"
+        )
+    if progress is not None and not callable(progress):
+        raise InvalidInput(f"progress must be callable with (done, total), got {progress!r}")
+    options.check_choice("part", part, PARTS)
+    order = options.check_order(order, basis)
+    refine, nonneg = options.check_flag("refine", refine), options.check_flag("nonneg", nonneg)
+    inductance = options.check_flag("inductance", inductance)
+    capacitance = options.check_flag("capacitance", capacitance)
+    area = None if area is None else options.check_positive("area", area)
+    f_min, f_max = options.check_limits(f_min, f_max)
+    threads = options.check_threads(n_threads)
+    chosen = options.check_lambda(lambda_, campaign)
+
+    used, notes = select_points(campaign, f_min, f_max, exclude)
     status = (
-        campaign.problems.copy()
-        if f_min is None and f_max is None and exclude is None
-        else find_problems(campaign.frequency, campaign.Z, used)
+        campaign.problems.copy() if used is campaign.is_point else find_problems(campaign.frequency, campaign.Z, used)
     )
+    if isinstance(weights, str) and weights != "unit":
+        weightless = vanishing_points(campaign.Z, used).any(axis=1)
+        status[weightless & (status == Status.OK)] = Status.ZERO_IMPEDANCE
+    row_weights = options.check_weights(weights, campaign, used & (status == Status.OK)[:, None])
     grids = [
-        (rows[fit], points)
+        (rows[sound], points)
         for rows, points in frequency_grids(campaign.frequency, used)
-        if (fit := (status[rows] == Status.OK) | (status[rows] == Status.SIGN_FLIPPED)).any()
+        if (sound := status[rows] == Status.OK).any()
     ]
     nodes = _nodes(campaign, grids, tau)
     functions = Basis.on(nodes, basis, fwhm=fwhm, shape_factor=shape_factor)
-    if order == 2 and basis in ("c0", "cauchy"):
-        raise InvalidInput(
-            f"order=2 is ill-posed for basis={basis!r}: its second derivative is not square integrable; "
-            "choose order=1 or another basis"
-        )
 
-    def problem(rows: IntArray, points: BoolArray, report: Callable[[int, int], object] | None) -> Problem:
-        shape, epsilon, log_tau = functions.key
+    Z = campaign.Z if area is None else campaign.Z * area
+    arrays = _empty_arrays(len(campaign), nodes.size)
+    done = len(campaign) - sum(rows.size for rows, _ in grids)
+    for rows, points in grids:
         Z_here = np.ascontiguousarray(Z if points.all() and len(rows) == len(Z) else Z[np.ix_(rows, points)])
-        return {
+        shape, epsilon, log_tau = functions.key
+        problem: Problem = {
             "shape": shape,
             "epsilon": epsilon,
             "log_tau": log_tau,
             "omega": 2 * np.pi * campaign.frequency[rows[0], points],
             "order": order,
-            "inductance": bool(inductance),
-            "capacitance": bool(capacitance),
+            "inductance": inductance,
+            "capacitance": capacitance,
             "part": PARTS.index(part),
             "Z": Z_here,
-            "weights": _weights_of(weight_table, weights, Z_here, rows, points),
-            "nonneg": bool(nonneg),
+            "weights": options.weights_on_grid(row_weights, Z_here, rows, points),
+            "own_weights": isinstance(row_weights, str) or row_weights.ndim == 2,
+            "nonneg": nonneg,
             "n_threads": threads,
-            "progress": report,
+            "progress": None if progress is None else _within(progress, done, rows.size, len(campaign)),
         }
-
-    grids = [(_confirm_signs(problem, rows, points, status), points) for rows, points in grids]
-    arrays = _empty_arrays(len(campaign), nodes.size)
-    done = 0
-    for rows, points in grids:
-        if rows.size == 0:
-            continue
-        report = None if progress is None else _shifted(progress, done, len(campaign))
-        p = problem(rows, points, report)
         if isinstance(chosen, str):
-            lambda_here, lambda_status = core.select_gcv({**p, "progress": None}, LATTICE, bool(refine))
+            lambda_here, chosen_status = core.select_gcv({**problem, "progress": None}, LATTICE, refine)
         else:
-            lambda_here, lambda_status = (chosen if chosen.size == 1 else chosen[rows]), None
-        _solve_grid(p, functions, campaign.frequency[rows[0], points], lambda_here, rows, arrays)
-        solved = arrays["status"][rows]
-        if lambda_status is not None:
-            solved = np.where(solved == Status.OK, lambda_status, solved)
-        status[rows] = solved
+            lambda_here = chosen if chosen.size == 1 else chosen[rows]
+            chosen_status = np.full(rows.size, Status.OK, dtype=np.int8)
+        solved = _solve_grid(problem, functions, campaign.frequency[rows[0], points], lambda_here, rows, arrays)
+        status[rows] = np.where(solved == Status.OK, chosen_status, solved)
         done += rows.size
-    arrays["status"] = status
-    if single and not Status(status[0]).has_answer:
-        raise InvalidInput(_explain(campaign, 0, Status(status[0]), used))
-    notes += [_explain(campaign, int(i), Status(status[i]), used) for i in np.flatnonzero(status != Status.OK)]
-    options: dict[str, Any] = {
-        "basis": basis,
-        "order": order,
-        "lambda_": lambda_ if isinstance(lambda_, str) else np.asarray(lambda_, dtype=np.float64).tolist(),
-        "refine": bool(refine),
-        "nonneg": bool(nonneg),
-        "inductance": bool(inductance),
-        "capacitance": bool(capacitance),
-        "part": part,
-        "weights": weights if isinstance(weights, str) else "array",
-        "tau": tau if tau is None or isinstance(tau, str) else "array",
-        "epsilon": functions.epsilon,
-        "f_min": f_min,
-        "f_max": f_max,
-        "area": area,
-    }
+
+    unusual = [explain(campaign, int(i), Status(status[i]), used) for i in np.flatnonzero(status != Status.OK)]
+    if isinstance(data, Spectrum) and not Status(status[0]).has_answer:
+        raise InvalidInput(unusual[0])
     return DrtResult(
         basis=functions,
+        status=status,
         campaign=campaign,
         used=used,
-        options=options,
-        notes=(*campaign.notes, *notes),
+        options={
+            "basis": basis,
+            "order": order,
+            "lambda_": chosen if isinstance(chosen, str) else chosen.tolist() if np.ndim(lambda_) else float(chosen[0]),
+            "refine": refine,
+            "nonneg": nonneg,
+            "inductance": inductance,
+            "capacitance": capacitance,
+            "part": part,
+            "weights": weights if isinstance(weights, str) else "array",
+            "tau": tau if tau is None or isinstance(tau, str) else "array",
+            "epsilon": functions.epsilon,
+            "f_min": f_min,
+            "f_max": f_max,
+            "exclude": None if exclude is None else "points",
+            "area": area,
+        },
+        notes=(*campaign.notes, *notes, *unusual),
         **arrays,
     )
 
@@ -234,8 +223,8 @@ def _solve_grid(
     lambda_: FloatArray,
     rows: IntArray,
     arrays: dict[str, Any],
-) -> None:
-    """Solve the spectra of one grid and put the answers into their rows."""
+) -> NDArray[np.int8]:
+    """Solve the spectra of one grid, put the answers into their rows and return the status of each."""
     window = 1 / (2 * np.pi * frequency.max()), 1 / (2 * np.pi * frequency.min())
     outputs = np.column_stack(
         [basis.values(basis.tau).T, basis.integrals(basis.tau[0], basis.tau[-1]), basis.integrals(*window)]
@@ -243,7 +232,7 @@ def _solve_grid(
     coefficients, free, values, error, status = core.solve_ridge(
         p, np.ascontiguousarray(lambda_), np.ascontiguousarray(outputs)
     )
-    whole = rows.size == len(arrays["status"])
+    whole = rows.size == len(arrays["lambda_"])
     count = basis.tau.size
     for name, array in (("coefficients", coefficients), ("gamma", values[:, :count])):
         if whole:
@@ -254,7 +243,6 @@ def _solve_grid(
     arrays["R_pol_window"][rows] = values[:, count + 1]
     arrays["lambda_"][rows] = lambda_
     arrays["error"][rows] = error
-    arrays["status"][rows] = status
     columns = iter(free.T)
     if p["part"] != PARTS.index("imaginary"):
         arrays["R_inf"][rows] = next(columns)
@@ -264,6 +252,7 @@ def _solve_grid(
         if p["capacitance"]:
             with np.errstate(divide="ignore"):
                 arrays["C_0"][rows] = 1 / next(columns)
+    return status
 
 
 def _empty_arrays(n_spectra: int, n_tau: int) -> dict[str, Any]:
@@ -271,183 +260,18 @@ def _empty_arrays(n_spectra: int, n_tau: int) -> dict[str, Any]:
     arrays: dict[str, Any] = {name: np.full((n_spectra, n_tau), np.nan) for name in ("coefficients", "gamma")}
     for name in ("R_inf", "L_0", "C_0", "R_pol", "R_pol_window", "lambda_", "error"):
         arrays[name] = np.full(n_spectra, np.nan)
-    arrays["status"] = np.full(n_spectra, Status.OK, dtype=np.int8)
     return arrays
-
-
-def _used_points(
-    campaign: Campaign, f_min: float | None, f_max: float | None, exclude: ArrayLike | None
-) -> tuple[BoolArray, list[str]]:
-    """Which points are fitted [spectrum, point], and what is to be said of the others."""
-    notes = []
-    f = campaign.frequency
-    used = campaign.is_point
-    dc = used & (f == 0)
-    if dc.any():
-        notes.append(f"{int(dc.sum())} point(s) at 0 Hz dropped, in {int(dc.any(axis=1).sum())} spectra")
-        used = used & ~dc
-    for name, limit, inside in (("f_min", f_min, np.greater_equal), ("f_max", f_max, np.less_equal)):
-        if limit is not None:
-            used = used & inside(f, _positive(name, limit))
-    if exclude is not None:
-        used = used & ~_excluded(campaign, exclude)
-    left_out = int((campaign.is_point & ~used & ~dc).sum())
-    if left_out:
-        notes.append(f"{left_out} point(s) left out by f_min, f_max or exclude")
-    return used, notes
-
-
-def _excluded(campaign: Campaign, exclude: ArrayLike) -> BoolArray:
-    mask = np.asarray(exclude)
-    if mask.dtype == np.bool_:
-        if mask.shape not in (campaign.Z.shape, campaign.Z.shape[1:]):
-            raise InvalidInput(
-                f"exclude has shape {mask.shape}; needed is {campaign.Z.shape} or {campaign.Z.shape[1:]}"
-            )
-        return np.broadcast_to(mask, campaign.Z.shape)
-    excluded = np.zeros(campaign.Z.shape, dtype=bool)
-    for value in frozen_array(np.atleast_1d(mask), np.float64, "exclude", 1):
-        hit = np.isclose(campaign.frequency, value, rtol=1e-6, atol=0)
-        if not hit.any():
-            raise InvalidInput(f"exclude names {value:g} Hz, but no spectrum has a point there")
-        excluded |= hit
-    return excluded
 
 
 def _nodes(campaign: Campaign, grids: list[tuple[IntArray, BoolArray]], tau: str | ArrayLike | None) -> FloatArray:
     """One grid of tau for the whole campaign."""
-    used = [campaign.frequency[rows[0], points] for rows, points in grids]
-    if not used:  # nothing to fit; any grid shows that
-        return tau_grid(1e-2, 1e5, None, None if isinstance(tau, str) else tau)
-    f_min, f_max = min(f.min() for f in used), max(f.max() for f in used)
-    return tau_grid(f_min, f_max, used[0] if len(used) == 1 else None, tau)
+    frequencies = [campaign.frequency[rows[0], points] for rows, points in grids]
+    if not frequencies:  # no spectrum can be used; any nodes show that
+        return tau_grid(1e-2, 1e5, np.array([1e-2, 1e5]), tau)
+    f_min, f_max = min(f.min() for f in frequencies), max(f.max() for f in frequencies)
+    return tau_grid(f_min, f_max, frequencies[0] if len(frequencies) == 1 else None, tau)
 
 
-def _confirm_signs(problem: Callable[..., Problem], rows: IntArray, points: BoolArray, status: Any) -> IntArray:
-    """Settle suspicions of a flipped Z'' and return the spectra to be fitted.
-
-    A suspicion stands where the conjugate spectrum fits much better than the spectrum as it is.
-    """
-    suspects = rows[status[rows] == Status.SIGN_FLIPPED]
-    if suspects.size:
-        p = problem(suspects, points, None)
-        misfit = [_misfit(p, Z) for Z in (p["Z"], p["Z"].conj())]
-        status[suspects[misfit[0] <= _CHECK_GAIN * misfit[1]]] = Status.OK
-    sound: IntArray = rows[status[rows] == Status.OK]
-    return sound
-
-
-def _misfit(p: Problem, Z: Any) -> FloatArray:
-    """Root mean square residual relative to |Z| [spectrum] of a plain fit."""
-    basis = Basis(SHAPES[p["shape"]], p["epsilon"], np.exp(p["log_tau"]))
-    plain: Problem = {**p, "Z": Z, "part": 0, "inductance": True, "nonneg": True, "weights": np.empty((0, 0))}
-    coefficients, free, *_ = core.solve_ridge(plain, np.array([_CHECK_LAMBDA]), np.empty((basis.tau.size, 0)))
-    columns = [np.ones(p["omega"].size), 1j * p["omega"]] + [1 / (1j * p["omega"])] * p["capacitance"]
-    fit = coefficients @ basis.kernel(p["omega"] / (2 * np.pi)).T + free @ np.array(columns)
-    misfit: FloatArray = np.sqrt(np.mean(np.abs((Z - fit) / Z) ** 2, axis=1))
-    return misfit
-
-
-def _weights_argument(weights: str | ArrayLike, campaign: Campaign) -> FloatArray | None:
-    if isinstance(weights, str):
-        _check_choice("weights", weights, WEIGHTS)
-        return None
-    array = np.asarray(weights)
-    if array.shape not in (campaign.Z.shape, campaign.Z.shape[1:]):
-        raise InvalidInput(
-            f"weights have shape {array.shape}; needed is [point] {campaign.Z.shape[1:]} or "
-            f"[spectrum, point] {campaign.Z.shape}"
-        )
-    return frozen_array(array, np.float64, "weights", array.ndim)
-
-
-def _weights_of(table: FloatArray | None, kind: Any, Z: Any, rows: IntArray, points: BoolArray) -> FloatArray:
-    """Weights as the core wants them: none, [1 or spectrum, point] or [spectrum, 2 * point]."""
-    if table is not None:
-        chosen = table[None, points] if table.ndim == 1 else table[np.ix_(rows, points)]
-        bad = ~np.isfinite(chosen) | (chosen < 0)
-        if bad.any():
-            raise InvalidInput(f"weights must be finite and not negative, got {chosen[bad][0]:g}")
-        if (chosen.max(axis=1) == 0).any():
-            raise InvalidInput("weights of a spectrum are all zero; leave the spectrum out instead")
-        return np.ascontiguousarray(chosen)
-    if kind == "unit":
-        return np.empty((0, 0))
-    modulus = np.abs(Z)
-    if kind == "modulus":
-        return np.asarray(1 / modulus)
-    parts = np.abs(np.ascontiguousarray(Z).view(np.float64))
-    return np.asarray(1 / np.maximum(parts, PROPORTIONAL_FLOOR * np.repeat(modulus, 2, axis=1)))
-
-
-def _lambda_argument(lambda_: float | str | ArrayLike, count: int) -> FloatArray | str:
-    if isinstance(lambda_, str):
-        _check_choice("lambda_", lambda_, SELECTORS)
-        return lambda_
-    array = np.atleast_1d(np.asarray(lambda_, dtype=np.float64))
-    if array.shape not in ((1,), (count,)):
-        raise InvalidInput(f"lambda_ has shape {array.shape}; give one number, one a spectrum ({count}) or a selector")
-    if not (np.isfinite(array) & (array > 0)).all():
-        raise InvalidInput(f"lambda_ must be positive and finite, got {array[~(array > 0) | ~np.isfinite(array)][0]:g}")
-    return array
-
-
-def _explain(campaign: Campaign, index: int, status: Status, used: BoolArray) -> str:
-    """One sentence about a spectrum that is not simply fine."""
-    f, Z = campaign.frequency[index][used[index]], campaign.Z[index][used[index]]
-    label = campaign.label(index)
-    match status:
-        case Status.NOT_FINITE:
-            at = np.flatnonzero(~(np.isfinite(Z) & np.isfinite(f)))
-            return f"{label}: NaN or Inf at {_points(at, f)}; leave these points out with exclude="
-        case Status.NEGATIVE_FREQUENCY:
-            return f"{label}: negative frequency at {_points(np.flatnonzero(f < 0), f)}"
-        case Status.REPEATED_FREQUENCY:
-            values, counts = np.unique(f, return_counts=True)
-            at = np.flatnonzero(f == values[counts > 1][0])
-            return f"{label}: {_points(at, f)} stand at the same frequency; split the sweeps or exclude= one of them"
-        case Status.TOO_FEW_POINTS:
-            return f"{label}: {f.size} usable point(s), at least 3 are needed"
-        case Status.SIGN_FLIPPED:
-            return (
-                f"{label}: Z'' has the wrong sign (Z' falls with frequency while Z'' > 0, and the conjugate fits); "
-                "capacitive spectra have Z'' < 0 here: pass Z.conj()"
-            )
-        case Status.LAMBDA_AT_BOUND:
-            return (
-                f"{label}: the selector has no minimum between {LATTICE[0]:g} and {LATTICE[-1]:g}; lambda is the bound"
-            )
-        case Status.SINGULAR:
-            return f"{label}: the problem is singular; raise lambda_ or use fewer nodes"
-        case _:
-            return f"{label}: the solver did not converge; raise lambda_"
-
-
-def _points(at: Any, f: FloatArray) -> str:
-    shown = ", ".join(f"{i} ({f[i]:.6g} Hz)" for i in at[:4])
-    return f"point(s) {shown}{' and more' if len(at) > 4 else ''}"
-
-
-def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise InvalidInput(f"unknown {name} {value!r}; {near_miss(value, allowed)}")
-
-
-def _positive(name: str, value: float) -> float:
-    number = float(value)
-    if not (np.isfinite(number) and number > 0):
-        raise InvalidInput(f"{name} must be positive and finite, got {value!r}")
-    return number
-
-
-def _threads(n_threads: int | None) -> int:
-    if n_threads is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not isinstance(n_threads, int | np.integer) or n_threads < 1:
-        raise InvalidInput(f"n_threads must be a whole number from 1 on, got {n_threads!r}")
-    return int(n_threads)
-
-
-def _shifted(progress: Callable[[int, int], object], done: int, total: int) -> Callable[[int, int], object]:
-    """Report progress within one grid as progress within the campaign."""
-    return lambda here, _: progress(done + here, total)
+def _within(progress: Callable[[int, int], object], done: int, count: int, total: int) -> Callable[[int, int], object]:
+    """Report the core's progress, in steps of its own, within one grid as progress in spectra."""
+    return lambda step, steps: progress(done + count * step // steps, total)

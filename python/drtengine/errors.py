@@ -52,6 +52,8 @@ class Status(enum.IntEnum):
     """Fewer than three usable points."""
     SIGN_FLIPPED = 8
     """Z'' contradicts Z' (Kramers-Kronig): the file or the caller has the sign of Z'' the other way round."""
+    ZERO_IMPEDANCE = 9
+    """Z is zero at a point that is used, where weights relative to Z have no value."""
 
     @property
     def has_answer(self) -> bool:

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from . import options
 from .basis import Basis, tau_grid
-from .drt import PARTS, PROPORTIONAL_FLOOR, WEIGHTS
-from .errors import InvalidInput, near_miss, require
-from .spectrum import MIN_POINTS, FloatArray, Spectrum, frozen_array
+from .errors import InvalidInput, require
+from .spectrum import MIN_POINTS, ComplexArray, FloatArray, Spectrum, frozen_array
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,18 +149,19 @@ def solve(
     require("cvxpy", "reference")
     cp: Any = importlib.import_module("cvxpy")
 
-    for name, value, allowed in (("part", part, PARTS), ("solver", solver, tuple(cp.installed_solvers()))):
-        if value not in allowed:
-            raise InvalidInput(f"unknown {name} {value!r}; {near_miss(value, allowed)}")
-    if isinstance(lambda_, str) or not (np.isfinite(lambda_) and lambda_ > 0):
-        raise InvalidInput(f"lambda_ must be one positive number, got {lambda_!r}; fit_drt selects it from the data")
+    options.check_choice("part", part, options.PARTS)
+    options.check_choice("solver", solver, tuple(cp.installed_solvers()))
+    options.check_order(order, basis)
+    options.check_positive("lambda_", lambda_)
+    for name, switch in (("nonneg", nonneg), ("inductance", inductance), ("capacitance", capacitance)):
+        options.check_flag(name, switch)
     frequency, z = _points(spectrum)
     nodes = tau_grid(frequency.min(), frequency.max(), frequency, tau)
     functions = Basis.on(nodes, basis, fwhm=fwhm, shape_factor=shape_factor)
-    row_weights = _row_weights(weights, spectrum, part)
+    row_weights = _row_weights(weights, spectrum.Z, part)
 
     # everything is of order one: Z in units of its median modulus, columns of at most one
-    ohm = float(np.median(np.abs(spectrum.Z)))
+    ohm = float(np.median(np.abs(spectrum.Z))) or 1.0
     coefficients = cp.Variable(nodes.size, nonneg=nonneg)
     fit = _pairs(functions.kernel(frequency)) @ coefficients
     columns = _free_columns(frequency, inductance, capacitance, part)
@@ -222,25 +223,29 @@ def _pairs(Z: Any) -> FloatArray:
     return np.stack([Z.real, Z.imag], axis=1).reshape(2 * len(Z), *Z.shape[1:])
 
 
-def _row_weights(weights: str | ArrayLike, spectrum: Spectrum, part: str) -> FloatArray:
+def _row_weights(weights: str | ArrayLike, Z: ComplexArray, part: str) -> FloatArray:
     """Weights of the rows, mean square one over the part that is fitted and zero elsewhere."""
-    modulus = np.repeat(np.abs(spectrum.Z), 2)
-    if not isinstance(weights, str):
-        given = frozen_array(weights, np.float64, "weights", 1)
-        if given.shape != spectrum.Z.shape or not (np.isfinite(given) & (given >= 0)).all() or not given.any():
-            raise InvalidInput(f"weights must be {len(spectrum)} finite numbers, none negative and not all zero")
-        rows = np.repeat(given, 2)
-    elif weights == "unit":
-        rows = np.ones(modulus.size)
-    elif weights == "modulus":
-        rows = 1 / modulus
-    elif weights == "proportional":
-        rows = 1 / np.maximum(np.abs(_pairs(spectrum.Z)), PROPORTIONAL_FLOOR * modulus)
-    else:
-        raise InvalidInput(f"unknown weights {weights!r}; {near_miss(weights, WEIGHTS)}")
-    fitted = np.tile([part != "imaginary", part != "real"], len(spectrum))
-    rows = np.where(fitted, rows, 0)
-    return np.asarray(rows / np.sqrt(np.mean(rows[fitted] ** 2)))
+    rows = 1 / _sizes(weights, Z) if isinstance(weights, str) else np.repeat(_given_weights(weights, Z.size), 2)
+    fitted = np.tile([part != "imaginary", part != "real"], Z.size)
+    return np.asarray(np.where(fitted, rows, 0) / np.sqrt(np.mean(rows[fitted] ** 2)))
+
+
+def _sizes(rule: str, Z: ComplexArray) -> FloatArray:
+    """Give what each row is measured by [row]."""
+    options.check_choice("weights", rule, options.WEIGHTS)
+    modulus = np.repeat(np.abs(Z), 2)
+    if rule == "unit":
+        return np.ones(modulus.size)
+    if not modulus.all():
+        raise InvalidInput(f"weights={rule!r} need Z to differ from zero at every point")
+    return modulus if rule == "modulus" else np.maximum(np.abs(_pairs(Z)), options.PROPORTIONAL_FLOOR * modulus)
+
+
+def _given_weights(weights: ArrayLike, count: int) -> FloatArray:
+    given: FloatArray = frozen_array(weights, np.float64, "weights", 1)
+    if given.size != count or not (np.isfinite(given) & (given >= 0)).all() or not given.any():
+        raise InvalidInput(f"weights must be {count} finite numbers, none negative and not all zero")
+    return given
 
 
 def _free_columns(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property, partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,12 +32,16 @@ _PER_SPECTRUM = {  # name: (unit per ohm of impedance, description)
     "lambda_": ("1", "regularisation parameter"),
     "error": ("1", "estimated numerical error of the coefficients, relative to the largest"),
 }
+_TAKEN = {  # names of what else stands in tables
+    *("name", "point", "tau", "frequency", "Z", "Z_real", "Z_imag", "point_time", "used", "in_window", "gamma"),
+    *("coefficients", "residual_rms", "status", *_PER_SPECTRUM),
+}
 _COORDINATE_UNITS = {"voltage": "V", "current": "A", "temperature": "degC", "time": "s", "soc": "1", "cycle": "1"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DrtResult:
-    """Distributions of relaxation times of a campaign.
+    """Distributions of relaxation times of a campaign; made by `fit_drt` and `load`.
 
     Where `status` does not say `Status.OK` or `Status.LAMBDA_AT_BOUND`, a spectrum's numbers are NaN.
     With an electrode area, ohm reads ohm cm2 throughout.
@@ -84,6 +90,16 @@ class DrtResult:
     options: Mapping[str, Any]
     notes: Sequence[str] = field(default_factory=tuple)
 
+    def __post_init__(self) -> None:
+        for name in ("coefficients", "gamma", "status", "used", *_PER_SPECTRUM):
+            getattr(self, name).flags.writeable = False
+        object.__setattr__(self, "options", MappingProxyType(dict(self.options)))  # the class is frozen
+        object.__setattr__(self, "notes", tuple(self.notes))
+
+    def __reduce__(self) -> tuple[Any, ...]:  # a mappingproxy does not pickle
+        arguments = {field.name: getattr(self, field.name) for field in fields(self)}
+        return partial(DrtResult, **{**arguments, "options": dict(self.options)}), ()
+
     def __len__(self) -> int:
         return len(self.status)
 
@@ -121,13 +137,12 @@ class DrtResult:
     @cached_property
     def in_window(self) -> BoolArray:
         """Whether tau lies within the spectrum's own 1/(2 pi f_max) to 1/(2 pi f_min) [spectrum, tau]."""
-        f = np.where(self.used, self.frequency, np.nan)
-        has_points = self.used.any(axis=1)
-        low, high = np.full(len(self), np.inf), np.full(len(self), -np.inf)
-        low[has_points] = 1 / (2 * np.pi * np.nanmax(f[has_points], axis=1))
-        high[has_points] = 1 / (2 * np.pi * np.nanmin(f[has_points], axis=1))
-        slack = 1 + 1e-12
-        return (self.tau >= low[:, None] / slack) & (self.tau <= high[:, None] * slack)
+        measured = self.used & (self.frequency > 0)
+        f_max = np.where(measured, self.frequency, 0).max(axis=1, keepdims=True)
+        f_min = np.where(measured, self.frequency, np.inf).min(axis=1, keepdims=True)
+        omega_tau, slack = 2 * np.pi * self.tau, 1 + 1e-12
+        inside: BoolArray = (omega_tau * f_max * slack >= 1) & (omega_tau * f_min <= slack)
+        return inside
 
     def evaluate(self, tau: ArrayLike) -> FloatArray:
         """Give gamma at any relaxation times, exactly from the basis.
@@ -147,10 +162,7 @@ class DrtResult:
         InvalidInput
             If a tau is not positive and finite.
         """
-        at = np.atleast_1d(np.asarray(tau, dtype=np.float64))
-        if at.ndim != 1 or not (np.isfinite(at) & (at > 0)).all():
-            raise InvalidInput("tau must be one-dimensional, positive and finite, in s")
-        return core.multiply_rows(self.coefficients, np.ascontiguousarray(self.basis.values(at).T))
+        return core.multiply_rows(self.coefficients, np.ascontiguousarray(self.basis.values(tau).T))
 
     @cached_property
     def Z_fit(self) -> ComplexArray:
@@ -158,32 +170,35 @@ class DrtResult:
 
         A part that was not fitted lacks what it does not know (R_inf, or L_0 and C_0) and is NaN.
         """
-        fit = np.full(self.Z.shape, np.nan, dtype=np.complex128)
+        fit = np.full(self.Z.shape, complex(np.nan, np.nan))
         part = self.options["part"]
         for rows, points in frequency_grids(self.frequency, self.campaign.is_point & (self.frequency > 0)):
             f = self.frequency[rows[0], points]
             if f.size == 0 or not np.isfinite(f).all():
                 continue
-            kernel = self.basis.kernel(f)
+            kernel, omega = self.basis.kernel(f), 2 * np.pi * f
             coefficients = np.ascontiguousarray(self.coefficients[rows])
-            real = core.multiply_rows(coefficients, np.ascontiguousarray(kernel.real.T))
-            imag = core.multiply_rows(coefficients, np.ascontiguousarray(kernel.imag.T))
-            omega = 2 * np.pi * f
-            real += self.R_inf[rows, None]
-            if part == "real":
-                imag[:] = np.nan
-            elif self.options["inductance"]:
-                imag += omega * self.L_0[rows, None]
-            if part != "real" and self.options["capacitance"]:
-                imag -= 1 / (omega * self.C_0[rows, None])
-            fit[np.ix_(rows, points)] = real + 1j * imag
+            where = np.ix_(rows, points)
+            if part != "imaginary":
+                real = core.multiply_rows(coefficients, np.ascontiguousarray(kernel.real.T))
+                fit.real[where] = real + self.R_inf[rows, None]
+            if part != "real":
+                imag = core.multiply_rows(coefficients, np.ascontiguousarray(kernel.imag.T))
+                if self.options["inductance"]:
+                    imag += omega * self.L_0[rows, None]
+                if self.options["capacitance"]:
+                    imag -= 1 / (omega * self.C_0[rows, None])
+                fit.imag[where] = imag
         return fit
 
     @cached_property
     def residual(self) -> ComplexArray:
         """(Z - Z_fit) / abs(Z) [spectrum, point]."""
+        residual, modulus = self.Z - self.Z_fit, np.abs(self.Z)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return (self.Z - self.Z_fit) / np.abs(self.Z)
+            residual.real /= modulus  # part by part: NaN in one must not spread to the other
+            residual.imag /= modulus
+        return residual
 
     @cached_property
     def chi2(self) -> FloatArray:
@@ -203,7 +218,7 @@ class DrtResult:
         return pd.DataFrame(
             {
                 "name": [self.campaign.label(i) for i in range(len(self))],
-                **self.coordinates,
+                **{column: self.coordinates[name] for name, column in _columns(self.coordinates).items()},
                 **{name: getattr(self, name) for name in _PER_SPECTRUM if name != "error"},
                 "residual_rms": rms,
                 "status": [Status(s).name for s in self.status],
@@ -216,14 +231,15 @@ class DrtResult:
 
         count = self.tau.size
         columns: dict[str, Any] = {"name": np.repeat([self.campaign.label(i) for i in range(len(self))], count)}
-        columns |= {name: np.repeat(values, count) for name, values in self.coordinates.items()}
+        for name, column in _columns(self.coordinates).items():
+            columns[column] = np.repeat(self.coordinates[name], count)
         columns["tau"] = np.tile(self.tau, len(self))
         columns["gamma"] = self.gamma.ravel()
         columns["in_window"] = self.in_window.ravel()
         return pd.DataFrame(columns)
 
     def to_dataset(self) -> xr.Dataset:
-        """Give everything as an xarray Dataset, with units, options and provenance in the attributes."""
+        """Give a copy of everything as an xarray Dataset, with units, options and provenance in the attributes."""
         import xarray as xr
 
         from . import __version__
@@ -248,12 +264,14 @@ class DrtResult:
         if self.campaign.point_time is not None:
             variables["point_time"] = (per_point, self.campaign.point_time, {"units": "s"})
         coordinates: dict[str, Any] = {"tau": ("tau", self.tau, {"units": "s", "long_name": "relaxation time"})}
-        for name, values in self.coordinates.items():
-            attributes = {"units": _COORDINATE_UNITS[name]} if name in _COORDINATE_UNITS else {}
-            coordinates[name] = ("spectrum", values, attributes)
+        for name, column in _columns(self.coordinates).items():
+            is_number = self.coordinates[name].dtype.kind == "f"
+            attributes = {"units": _COORDINATE_UNITS[name]} if is_number and name in _COORDINATE_UNITS else {}
+            attributes |= {"coordinate": name} if name != column else {}
+            coordinates[column] = ("spectrum", self.coordinates[name], attributes)
         if self.campaign.names is not None:
             coordinates["name"] = ("spectrum", np.array(self.campaign.names))
-        return xr.Dataset(
+        dataset = xr.Dataset(
             variables,
             coordinates,
             {
@@ -268,6 +286,7 @@ class DrtResult:
                 "notes": json.dumps(list(self.notes)),
             },
         )
+        return dataset.copy(deep=True)
 
     @classmethod
     def from_dataset(cls, dataset: xr.Dataset) -> DrtResult:
@@ -276,32 +295,50 @@ class DrtResult:
         Raises
         ------
         InvalidInput
-            If the dataset does not hold a `DrtResult`.
+            If the dataset does not hold a `DrtResult`, or not all of it.
         """
-        if dataset.attrs.get("kind") != "DrtResult":
-            raise InvalidInput(f"the dataset holds {dataset.attrs.get('kind', 'something unknown')}, not a DrtResult")
         attributes = dataset.attrs
-        array = {str(name): np.asarray(values.values) for name, values in dataset.variables.items()}
-        frequency = array["frequency"]
-        if len(frequency) > 1 and np.array_equal(frequency, np.broadcast_to(frequency[0], frequency.shape)):
-            frequency = np.broadcast_to(frequency[0], frequency.shape)
-        campaign = Campaign(
-            frequency,
-            array["Z"],
-            {str(n): array[str(n)] for n in dataset.coords if n not in ("tau", "name")},
-            names=[str(n) for n in array["name"]] if "name" in array else None,
-            point_time=array.get("point_time"),
-            sources=json.loads(attributes["sources"]),
-            notes=json.loads(attributes["campaign_notes"]),
-        )
-        return cls(
-            basis=Basis(str(attributes["basis"]), float(attributes["epsilon"]), array["tau"]),
-            coefficients=array["coefficients"],
-            gamma=array["gamma"],
-            **{name: array[name] for name in _PER_SPECTRUM},
-            status=array["status"].astype(np.int8),
-            campaign=campaign,
-            used=array["used"].astype(bool),
-            options=json.loads(attributes["options"]),
-            notes=tuple(json.loads(attributes["notes"])),
-        )
+        if attributes.get("kind") != "DrtResult":
+            raise InvalidInput(f"the dataset holds {attributes.get('kind', 'something unknown')}, not a DrtResult")
+        array = {str(name): np.array(values.values) for name, values in dataset.variables.items()}
+        try:
+            frequency = array["frequency"]
+            if np.array_equal(frequency, np.broadcast_to(frequency[0], frequency.shape), equal_nan=True):
+                frequency = frequency[0]  # one row, seen many times
+            campaign = Campaign(
+                frequency,
+                array["Z"],
+                {
+                    str(values.attrs.get("coordinate", name)): array[str(name)]
+                    for name, values in dataset.coords.items()
+                    if name not in ("tau", "name")
+                },
+                names=[str(n) for n in array["name"]] if "name" in array else None,
+                point_time=array.get("point_time"),
+                sources=json.loads(attributes["sources"]),
+                notes=json.loads(attributes["campaign_notes"]),
+            )
+            return cls(
+                basis=Basis(str(attributes["basis"]), float(attributes["epsilon"]), array["tau"]),
+                coefficients=array["coefficients"],
+                gamma=array["gamma"],
+                **{name: array[name] for name in _PER_SPECTRUM},
+                status=array["status"],
+                campaign=campaign,
+                used=array["used"],
+                options=json.loads(attributes["options"]),
+                notes=json.loads(attributes["notes"]),
+            )
+        except KeyError as error:
+            raise InvalidInput(f"the dataset lacks {error} of a DrtResult") from error
+
+
+def _columns(coordinates: Iterable[str]) -> dict[str, str]:
+    """Names that coordinates have in tables: such as NetCDF takes, and none of the tables' own."""
+    columns: dict[str, str] = {}
+    for name in coordinates:
+        column = re.sub(r"\W+", "_", name)
+        while column in _TAKEN or column in columns.values():
+            column = f"coordinate_{column}"
+        columns[name] = column
+    return columns

@@ -23,21 +23,28 @@ IntArray: TypeAlias = NDArray[np.intp]
 
 MIN_POINTS = 3
 
+_MIN_JUDGED = 10  # noise on fewer points can look like anything
+
 
 def frozen_array(values: ArrayLike, dtype: type, name: str, ndim: int) -> NDArray[Any]:
-    """Return `values` as a read-only, C-contiguous array of `dtype`, copied unless it is one already.
+    """Return `values` as a read-only, C-contiguous array of `dtype`, copied unless nobody can write to it.
 
     Raises
     ------
     InvalidInput
         If the values are not numbers of that type or the dimension differs.
     """
-    raw = np.asarray(values)
+    if np.ma.is_masked(values):
+        raise InvalidInput(f"{name} has masked values; leave these points out")
+    try:
+        raw = np.asarray(values)
+    except ValueError as error:
+        raise InvalidInput(f"{name} must be an array with rows of one length: {error}") from error
     if raw.ndim != ndim:
         raise InvalidInput(f"{name} must have {ndim} dimension(s), got shape {raw.shape}")
     if dtype is np.float64 and np.iscomplexobj(raw):
         raise InvalidInput(f"{name} must be real, got complex values")
-    if raw.dtype == dtype and raw.flags.c_contiguous and not raw.flags.writeable:
+    if raw.dtype == dtype and raw.flags.c_contiguous and _nobody_can_write(raw):
         return raw
     try:
         array: NDArray[Any] = np.array(raw, dtype=dtype, order="C")
@@ -45,6 +52,15 @@ def frozen_array(values: ArrayLike, dtype: type, name: str, ndim: int) -> NDArra
         raise InvalidInput(f"{name} must hold numbers: {error}") from error
     array.flags.writeable = False
     return array
+
+
+def _nobody_can_write(array: NDArray[Any]) -> bool:
+    """Whether neither the array nor an array that it is a view of can be written to."""
+    while not array.flags.writeable:
+        if not isinstance(array.base, np.ndarray):
+            return True
+        array = array.base
+    return False
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,39 +121,56 @@ class Spectrum:
         return self.frequency.size
 
     def __repr__(self) -> str:
-        finite = self.frequency[np.isfinite(self.frequency)]
-        span = f", {finite.min():.4g} to {finite.max():.4g} Hz" if finite.size else ""
         name = f" {self.name!r}" if self.name else ""
-        return f"<Spectrum{name}: {len(self)} points{span}>"
+        return f"<Spectrum{name}: {len(self)} points{span_of(self.frequency)}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:  # a mappingproxy does not pickle
+        mappings = dict(self.coordinates), self.point_time, dict(self.sources)
+        return Spectrum, (self.frequency, self.Z, self.name, *mappings, self.notes)
+
+
+def span_of(frequency: FloatArray) -> str:
+    """Lowest and highest frequency, as the representations have them."""
+    finite = frequency[np.isfinite(frequency)]
+    return f", {finite.min():.4g} to {finite.max():.4g} Hz" if finite.size else ""
 
 
 def looks_flipped(frequency: FloatArray, Z: ComplexArray) -> BoolArray:
-    """Whether Z'' most likely has the wrong sign, judged from Z' alone.
+    """Whether Z'' seems to have the wrong sign, judged at once from how Z' changes.
 
     Kramers and Kronig tie the two parts together: where Z' falls with frequency, Z'' is
     negative, Z'' ~ (pi/2) dZ'/d ln f. A lead inductance and a series capacitance leave Z'
-    flat and do not count. True only where the sum of Z'' dZ' contradicts this clearly.
+    flat and do not count. True only where the sum of Z'' dZ'/abs(Z)^2 contradicts this
+    clearly, never for fewer than ten points.
 
     Parameters
     ----------
     frequency : ndarray, shape [point]
         In Hz, finite and positive, in any order.
     Z : ndarray, shape [..., point]
-        In ohm.
+        In ohm, finite.
 
     Returns
     -------
     ndarray of bool, shape [...]
     """
-    if frequency.size < MIN_POINTS:
+    if frequency.size < _MIN_JUDGED:
         return np.zeros(Z.shape[:-1], dtype=bool)
     Z = Z[..., np.argsort(frequency, kind="stable")]
-    step = min(5, frequency.size - 1)  # neighbours some points apart: single noisy points weigh less
+    step = 5  # neighbours some points apart: single noisy points weigh less
+
+    def around(values: FloatArray) -> FloatArray:
+        """Sum over the points from one to its neighbour."""
+        count = frequency.size - step
+        total: FloatArray = sum(values[..., k : k + count] for k in range(step + 1))  # type: ignore[assignment]
+        return total
+
     change = Z.real[..., step:] - Z.real[..., :-step]
-    middle = sum(Z.imag[..., k : k + change.shape[-1]] for k in range(step + 1))
-    product = middle * change
-    total = np.abs(product).sum(axis=-1)
+    modulus = np.abs(Z)
+    size = np.maximum(around(modulus), np.finfo(np.float64).tiny)
+    product = around(Z.imag) / size * (change / size)  # noise counts no more where Z is large
     # Z' must really change: a resistor with noise says nothing
-    changes = np.ptp(Z.real, axis=-1) > 0.02 * np.median(np.abs(Z), axis=-1)
-    flipped: BoolArray = changes & (product.sum(axis=-1) < -0.6 * total)
+    middle = frequency.size // 2
+    changes = np.ptp(Z.real, axis=-1) > 0.02 * np.partition(modulus, middle, axis=-1)[..., middle]
+    flipped: BoolArray = changes & (product.sum(axis=-1) < -0.6 * np.abs(product).sum(axis=-1))
     return flipped

@@ -38,10 +38,12 @@ Design assemble(const Basis& basis, ConstVectorView omega, const Model& model);
 // (Re and Im alike) or one for each row of A; empty for ones.
 class RowWeights {
  public:
-  // Throws InvalidInput for a wrong shape, a negative or not finite weight, or a row of zeros.
-  RowWeights(ConstMatrixView weights, const Design& design, Index n_spectra);
+  // `own`: every spectrum has a row, even a single one. (With one spectrum the shape cannot tell,
+  // and weights of its own are worked on differently, to other last bits.) Throws InvalidInput for a
+  // wrong shape, a negative or not finite weight, or a row of zeros.
+  RowWeights(ConstMatrixView weights, bool own, const Design& design, Index n_spectra);
 
-  bool per_spectrum() const { return weights_.rows() > 1; }
+  bool per_spectrum() const { return own_; }
   // Whether Re and Im of a frequency weigh the same.
   bool paired() const { return weights_.cols() != static_cast<Index>(used_->size()); }
 
@@ -49,7 +51,10 @@ class RowWeights {
   void squared(Index spectrum, double* out) const;
 
  private:
+  Index rows_a_column() const { return paired() ? 2 : 1; }
+
   ConstMatrixView weights_;
+  bool own_;
   const std::vector<bool>* used_;
 };
 

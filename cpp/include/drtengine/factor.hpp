@@ -17,9 +17,9 @@ class SharedFactor {
   SharedFactor(const RowMatrix& rows, const RowMatrix& gram, const RowMatrix& penalty, double lambda);
 
   double lambda() const { return lambda_; }
-  const RowMatrix& H() const { return H_; }
-  const TileFactor& G_tile() const { return G_tile_; }          // the inverse of H
-  const TileFactor& solution() const { return solution_; }     // W^2A G: from z to the unconstrained x
+  const double* H_rows() const { return H_.data(); }        // padded
+  const TileFactor& G_tile() const { return G_tile_; }      // the inverse of H
+  const TileFactor& solution() const { return solution_; }  // W^2A G: from z to the unconstrained x
   // Estimated error of the unconstrained x, relative to the largest.
   double error() const { return error_; }
 
@@ -39,7 +39,7 @@ class LaneFactor {
 
   const double* inverse(Index lane) const { return &G_[static_cast<std::size_t>(lane * stride_ * stride_)]; }
   void multiply_inverse(const double* in, double* out) const;
-  RowMatrix H(Index lane) const;
+  const double* H_rows(Index lane);                                                  // padded
   double error(Index lane) const { return error_[static_cast<std::size_t>(lane)]; }  // NaN: not positive definite
 
  private:
@@ -53,6 +53,7 @@ class LaneFactor {
   std::vector<double> products_;  // what each weight adds to H: [block of entries, weight, entry]
   std::vector<double> H_;         // [entry of the packed lower triangle, lane]
   std::vector<double> G_;         // [lane, unknown, padded unknown]
+  std::vector<double> H_rows_;    // the same, filled on demand
   std::array<double, kTile> error_{};
   LaneSystems systems_;
 };

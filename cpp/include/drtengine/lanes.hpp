@@ -16,7 +16,7 @@ class LaneSystems {
   // Systems of n unknowns each; entries are left as they are, and all of them must be set.
   void resize(Index n);
 
-  Index size() const { return n_; }  // n, rounded up to whole blocks
+  Index size() const { return n_; }                                                    // n, rounded up to whole blocks
   double* entry(Index i, Index j) { return data_.data() + (i * n_ + j) * kVecWidth; }  // i >= j
   double* right_side(Index i) { return right_side_.data() + i * kVecWidth; }
 

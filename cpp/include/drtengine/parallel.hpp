@@ -67,8 +67,7 @@ void serial_for(Index count, Index chunk, const KeepGoing& keep_going, MakeWorke
 // Runs worker(begin, end) over chunks of 0..count. Every thread makes its own worker, the place
 // for scratch memory. An exception from a worker stops the others and is rethrown here.
 template <class MakeWorker>
-void parallel_for(Index count, Index chunk, int n_threads, const KeepGoing& keep_going,
-                  MakeWorker&& make_worker) {
+void parallel_for(Index count, Index chunk, int n_threads, const KeepGoing& keep_going, MakeWorker&& make_worker) {
   const Index n_chunks = (count + chunk - 1) / chunk;
   n_threads = static_cast<int>(std::min<Index>(n_threads, n_chunks));
   if (n_threads <= 1) return detail::serial_for(count, chunk, keep_going, make_worker);
@@ -93,6 +92,7 @@ void parallel_for(Index count, Index chunk, int n_threads, const KeepGoing& keep
       one_left.notify_one();
     };
     std::vector<std::jthread> threads;
+    threads.reserve(static_cast<std::size_t>(n_threads));
     for (int i = 0; i < n_threads; ++i) threads.emplace_back(run);
 
     std::unique_lock lock(mutex);
@@ -100,11 +100,16 @@ void parallel_for(Index count, Index chunk, int n_threads, const KeepGoing& keep
       one_left.wait_for(lock, detail::kHookInterval);
       if (!keep_going || failure) continue;
       lock.unlock();
-      const bool go_on = keep_going(chunks.done(), count);
+      std::exception_ptr stopped;
+      try {
+        if (!keep_going(chunks.done(), count)) stopped = std::make_exception_ptr(Cancelled());
+      } catch (...) {
+        stopped = std::current_exception();
+      }
       lock.lock();
-      if (!go_on && !failure) {
-        failure = std::make_exception_ptr(Cancelled());
+      if (stopped) {
         chunks.stop();
+        if (!failure) failure = stopped;
       }
     }
   }

@@ -10,8 +10,8 @@
 namespace drtengine {
 
 struct Pencil {
-  RowMatrix V;         // [unknown, mode]
-  Vector sigma;        // [mode]
+  RowMatrix V;   // [unknown, mode]
+  Vector sigma;  // [mode]
   double lambda_0 = 1;
 
   // Throws NotPositiveDefinite where A'A + lambda_0 M is singular.

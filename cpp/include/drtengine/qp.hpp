@@ -1,13 +1,16 @@
 // min x'Hx/2 - g'x subject to x_i >= 0 for the first n_constrained unknowns, for a pool of problems.
 //
-// Of the unknowns of a distribution of relaxation times only a few are zero at the solution, so
-// the search runs over the multipliers of those. With G = H^-1 and the unconstrained solution
-// x_u = Gg, a guess `a` of the active set (the zeros) gives
-//   G_aa mu = -x_u[a],   x = x_u + G[:, a] mu,
-// the solution if x >= 0 and mu >= 0; otherwise all offenders change sides at once (block
-// principal pivoting: Judice, Pires, Comput. Oper. Res. 21 (1994) 587,
-// doi:10.1016/0305-0548(94)90106-6; the first guess are the negative x_u). That can cycle when H
-// is close to singular; `solve_monotone` cannot.
+// The optimality conditions are a linear complementarity problem: y = q + Qv, and for constrained i
+//   either v_i = 0 and y_i >= 0, or y_i = 0 and v_i >= 0,
+// which can be posed from two sides:
+//   zeros:    Q = G = H^-1, q = x_u = Gg. Then y = x, and v are the multipliers. Free unknowns have v = 0.
+//   positive: Q = H,        q = -g.       Then v = x, and y is the gradient.   Free unknowns have y = 0.
+// For a guess of the set s where v may differ from zero, Q_ss v = -q_s is a small system. Then all
+// offenders against a sign change sides at once (block principal pivoting: Judice, Pires, Comput.
+// Oper. Res. 21 (1994) 587, doi:10.1016/0305-0548(94)90106-6), or, where that goes round in
+// circles, the worst alone. Few unknowns of a distribution of
+// relaxation times are zero unless lambda is tiny, so the zeros are the cheaper side; the other is
+// the more accurate one where H is close to singular. Pivoting can fail all the same; `solve_monotone` cannot.
 //
 // The small systems of the pool's open problems are solved as many at once as a vector has lanes,
 // systems of like size together. No problem's result depends on its company.
@@ -26,38 +29,49 @@ using PoolMask = std::uint64_t;
 inline constexpr Index kPool = 64;
 
 inline constexpr PoolMask pool_mask(Index count) { return ~PoolMask{0} >> (kPool - count); }
+inline constexpr PoolMask pool_bit(Index i) { return PoolMask{1} << i; }
 inline constexpr bool contains(PoolMask mask, Index i) { return (mask >> i & 1) != 0; }
 
-class PoolSolver {
+enum class Side { kZeros, kPositive };
+
+class PivotPool {
  public:
-  PoolSolver(Index n, Index n_constrained);
+  // Matrices Q, one pointer a problem, have n rows of padded(n) entries; vectors lie padded(n) apart.
+  using Matrices = std::vector<const double*>;
 
-  // inverse[problem] points to G, n rows of padded(n) entries; often the same for all.
-  // x[problem, padded(n)] holds the unconstrained solutions and is overwritten. Returns which
-  // problems were solved; x of the others is infeasible.
-  PoolMask solve(const std::vector<const double*>& inverse, double* x);
+  PivotPool(Index n, Index n_constrained, Side side);
 
-  // The Newton step within the active sets of the last solve: given d = Gr, r the gradient with
-  // zeros in the active set, turns d[problem, padded(n)] into the step that keeps the active
-  // unknowns at zero.
-  void project(const std::vector<const double*>& inverse, double* d, PoolMask problems);
+  // First guesses of s. From the unconstrained x: its negatives, or all but those.
+  void guess_from(Index problem, const double* x);
 
-  // The zeros, sorted. Empty before the first solve.
-  const std::vector<Index>& active(Index problem) const { return active_[static_cast<std::size_t>(problem)]; }
+  // Below these, relative to the largest q and v, a sign means nothing.
+  struct Tolerance {
+    double y, v;
+  };
+
+  // y[problem, padded(n)] holds q and becomes q + Qv. Returns which of the problems were solved; the
+  // others are infeasible.
+  PoolMask solve(const Matrices& Q, double* y, const std::vector<Tolerance>& tolerance, PoolMask problems);
+
+  // Solves Q_ss v = -q_s with the sets as they are.
+  void solve_values(const Matrices& Q, const double* q, PoolMask problems);
+  // out = base + Qv, zero in s, for one problem.
+  void apply(const double* Q, const double* base, Index problem, double* out) const;
+
+  const std::vector<Index>& set(Index problem) const { return set_[static_cast<std::size_t>(problem)]; }
+  const std::vector<double>& values(Index problem) const { return values_[static_cast<std::size_t>(problem)]; }
 
  private:
-  void solve_multipliers(const std::vector<const double*>& inverse, const double* x, PoolMask problems);
-  void fill_systems(const std::vector<const double*>& inverse, const double* x, std::size_t first, std::size_t count,
-                    Index n);
-  Index exchange(const double* x, double tolerance, Index problem);
-  void widen_guess(const double* x, Index problem);
-  void add_columns(const double* G, const double* base, Index problem, double* out) const;
+  void fill_systems(const Matrices& Q, const double* q, std::size_t first, std::size_t count, Index n);
+  Index exchange(const double* y, double y_limit, double v_limit, Index problem);
+  void exchange_worst(const double* Q, const double* y, Index problem);
 
   Index n_, n_constrained_, stride_;
-  std::vector<std::vector<Index>> active_;
-  std::vector<std::vector<double>> multiplier_;
-  std::vector<double> unconstrained_;
-  std::vector<Index> next_active_, by_size_;
+  Side side_;
+  std::vector<std::vector<Index>> set_;      // [problem] sorted
+  std::vector<std::vector<double>> values_;  // [problem] v on the set
+  std::vector<double> q_;
+  std::vector<Index> next_set_, before_, by_size_;
   LaneSystems systems_;
 };
 

@@ -12,6 +12,7 @@ namespace drtengine {
 
 struct SolveOptions {
   bool nonneg = true;
+  bool own_weights = false;  // a single row of weights belongs to the single spectrum, see RowWeights
   int n_threads = 1;
   KeepGoing keep_going;
 };

@@ -17,8 +17,8 @@ struct Selection {
 
 // The minimum of the score over `lattice` (increasing), evaluated at every point of it and, if
 // `refine`, followed by a search between the neighbours of the best point.
-Selection select_gcv(const Design& design, ConstMatrixView Z, ConstMatrixView weights, ConstVectorView lattice, bool refine,
-                     const SolveOptions& options);
+Selection select_gcv(const Design& design, ConstMatrixView Z, ConstMatrixView weights, ConstVectorView lattice,
+                     bool refine, const SolveOptions& options);
 
 // The score itself [spectrum, lambda].
 RowMatrix gcv_scores(const Design& design, ConstMatrixView Z, ConstMatrixView weights, ConstVectorView lambda,

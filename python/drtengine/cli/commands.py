@@ -21,12 +21,21 @@ from ..io.reading import natural_key
 from ..plot.series import arrange
 from ..result import DrtResult
 from . import terminal
-from .demo import run_demo
+from .demo import demonstrate, tell
 from .info import describe
 from .output import new_folder, write_result
 
 DEFAULT = {name: parameter.default for name, parameter in inspect.signature(fit_drt).parameters.items()}
 """The options of `fit_drt`, so that the command line has the same defaults."""
+
+_PLACES = {
+    "branch": "branch",
+    "voltage": "voltage\nV",
+    "soc": "soc",
+    "cycle": "cycle",
+    "temperature": "temperature\n°C",
+}
+"""Coordinates shown beside a spectrum, as headings."""
 
 app = typer.Typer(
     add_completion=False,
@@ -38,9 +47,9 @@ app = typer.Typer(
 
 Files = Annotated[
     list[str],
-    typer.Argument(metavar="FILES...", help="Impedance files, folders or quoted patterns.", show_default=False),
+    typer.Argument(metavar="FILES", help="Impedance files, folders or quoted patterns.", show_default=False),
 ]
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if needed.", show_default=False)]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if needed.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace files in the folder that may not come from drtengine.")]
 Format = Annotated[str | None, typer.Option("--format", help="Name of the file format, instead of recognising it.")]
 
@@ -64,9 +73,7 @@ def _root(
 def drt(
     files: Files,
     out: Out,
-    basis: Annotated[str, typer.Option(help="Basis functions, such as gaussian or piecewise_linear.")] = DEFAULT[
-        "basis"
-    ],
+    basis: Annotated[str, typer.Option(help="Basis functions, such as piecewise_linear.")] = DEFAULT["basis"],
     order: Annotated[int, typer.Option(help="Derivative of γ that is penalised: 0, 1 or 2.")] = DEFAULT["order"],
     lambda_: Annotated[
         str, typer.Option("--lambda", help="Strength of the penalty: a number, or how it is chosen (gcv).")
@@ -117,15 +124,17 @@ def drt(
 def info(files: Files, format: Format = None) -> None:
     """Tell what is in impedance files."""
     with terminal.reporting():
-        describe(_read(files, format))
+        describe(_read(files, format), format)
 
 
 @app.command()
 def demo(out: Out = Path("drtengine-demo"), force: Force = False) -> None:
     """Simulate a campaign, invert it and compare with the exact truth."""
-    with terminal.reporting(), new_folder(out, force=force) as folder:
-        run_demo(folder)
-    terminal.say(f"written to {out}{os.sep}")
+    with terminal.reporting():
+        with new_folder(out, force=force) as folder:
+            demonstration = demonstrate(folder)
+        tell(demonstration)
+        terminal.say(f"written to {out}{os.sep}")
 
 
 def _read(files: list[str], format: str | None) -> Campaign:
@@ -168,14 +177,16 @@ def _check_any_answer(result: DrtResult) -> None:
 def _report(result: DrtResult) -> None:
     """Print a row for each spectrum, as far as there is room, and how many came out how."""
     summary = result.summary()
-    unit = {"ohm": "Ω", "ohm cm2": "Ω cm²"}[result.unit]
-    places = [name for name in ("branch", "voltage", "soc", "cycle", "temperature") if name in summary]
-    columns = {name: summary[name].map(_short) for name in ("name", *places)}
-    columns[f"R_inf / {unit}"] = summary["R_inf"].map(_short)
-    columns[f"R_pol / {unit}"] = summary["R_pol"].map(_short)
-    columns["in window"] = summary["R_pol_window"].map(_short)
+    ohm, farad = ("Ω", "F") if result.unit == "ohm" else ("Ω cm²", "F/cm²")
+    places = [name for name in _PLACES if name in summary and summary[name].nunique() > 1]
+    columns = {_PLACES.get(name, name): summary[name].map(_short) for name in ("name", *places)}
+    columns[f"R_inf\n{ohm}"] = summary["R_inf"].map(_short)
+    columns[f"R_pol\n{ohm}"] = summary["R_pol"].map(_short)
+    columns[f"in window\n{ohm}"] = summary["R_pol_window"].map(_short)
+    if result.options["capacitance"]:
+        columns[f"C_0\n{farad}"] = summary["C_0"].map(_short)
     columns["λ"] = summary["lambda_"].map(lambda value: f"{value:.1e}")
-    columns["residual / %"] = (100 * summary["residual_rms"]).map(lambda value: f"{value:.2g}")
+    columns["residual\n%"] = (100 * summary["residual_rms"]).map(lambda value: f"{value:.2f}")
     columns["status"] = summary["status"].map(_words)
     rows = list(zip(*columns.values(), strict=True))
     terminal.show_table(list(columns), rows, rest=", all in summary.csv")

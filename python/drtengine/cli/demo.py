@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -19,53 +20,41 @@ from ..spectrum import FloatArray
 from . import terminal
 from .output import write_result, write_table
 
+NOISE = 0.003
 
-def run_demo(folder: Path) -> None:
-    """Simulate, invert, draw, compare and print; the results go into `folder`."""
+
+@dataclass(frozen=True)
+class Demonstration:
+    """A simulated campaign, what was found from it, and how many seconds that took."""
+
+    truth: SimulatedCampaign
+    result: DrtResult
+    seconds: float
+
+
+def demonstrate(folder: Path) -> Demonstration:
+    """Simulate a campaign, invert it and write tables and figures to `folder`."""
     require("matplotlib", "plot")
-    truth = standin(level=0.003, seed=0)
+    truth = standin(level=NOISE)
     fit_drt(truth.campaign, capacitance=True)  # the first call also loads the core
     start = perf_counter()
-    result = fit_drt(truth.campaign, capacitance=True)
+    result = fit_drt(truth.campaign, capacitance=True)  # the stand-in has a series capacitance
     seconds = perf_counter() - start
     write_result(result, folder, "voltage")
-    edges = np.exp(cell_edges(np.log(result.tau)))
-    exact = truth.cell_average(edges)
+    exact = truth.cell_average(cells(result.tau))
     _draw_comparison(result, exact, folder)
-    table = result.to_frame()
-    table["gamma_exact"] = exact.ravel()
-    write_table(table, folder / "comparison.csv")
-
-    terminal.say("Synthetic spectra, 0.3 % noise: a stand-in for the campaign of He et al. 2025")
-    terminal.say("(10.1021/acssuschemeng.4c10154), not its data. The exact distribution is known.")
-    terminal.say()
-    shift = _show_table(result, truth, edges)
-    terminal.say(f"R_pol counts the measured window, {1e6 * _window(result)[0]:.2g} µs to {_window(result)[1]:.3g} s.")
-    terminal.say("Misplaced: how far, in decades of τ, the resistance stands from where it is, on average.")
-    terminal.say(f"Its median is {np.median(shift):.3f} decades; a decade has 10 nodes of τ.")
-    terminal.say(f"{len(result)} spectra inverted in {1e3 * seconds:.1f} ms, {1e6 * seconds / len(result):.0f} µs each")
+    write_table(result.to_frame().assign(gamma_exact=exact.ravel()), folder / "comparison.csv")
+    return Demonstration(truth, result, seconds)
 
 
-def _draw_comparison(result: DrtResult, exact: FloatArray, folder: Path) -> None:
-    """Draw the exact map above the map found, in the same colours."""
-    highest = float(result.gamma[result.in_window].max())
-    figure = plot.new_figure(plot.DOUBLE_COLUMN, 125)
-    upper, lower = figure.subfigures(2, 1)
-    for part, title, shown in (
-        (upper, "exact, averaged over the cells", replace(result, gamma=exact)),
-        (lower, "found from spectra with 0.3 % noise", result),
-    ):
-        part.suptitle(title, fontsize=9)
-        plot.intensity_map(shown, along="voltage", gamma_max=highest, figure=part)
-    plot.save(figure, folder / "comparison")
-
-
-def _show_table(result: DrtResult, truth: SimulatedCampaign, edges: FloatArray) -> FloatArray:
-    """Print a row for each spectrum; return how far its resistance is misplaced."""
+def tell(demonstration: Demonstration) -> None:
+    """Print how close the result is to the truth."""
+    truth, result = demonstration.truth, demonstration.result
     low, high = _window(result)
     R_pol = truth.integral(low, high)
-    shift = misplacement(result, truth, edges)
+    shift = misplacement(result, truth)
     residual = 100 * result.summary()["residual_rms"]
+    head = "branch", "voltage\nV", "R_inf\nΩ", "exact\nΩ", "R_pol\nΩ", "exact\nΩ", "misplaced\ndecades", "residual\n%"
     rows = [
         (
             str(result.coordinates["branch"][i]),
@@ -79,12 +68,36 @@ def _show_table(result: DrtResult, truth: SimulatedCampaign, edges: FloatArray) 
         )
         for i in range(len(result))
     ]
-    head = ["branch", "voltage / V", "R_inf / Ω", "exact", "R_pol / Ω", "exact", "misplaced / decades", "residual / %"]
+    microseconds = 1e6 * demonstration.seconds / len(result)
+    terminal.say(f"Synthetic spectra with {100 * NOISE:g} % noise: a stand-in for the campaign of He et al. 2025")
+    terminal.say("(10.1021/acssuschemeng.4c10154), not its data. Their exact distribution is known.")
+    terminal.say()
     terminal.show_table(head, rows, most=len(rows))
-    return shift
+    terminal.say()
+    terminal.say(f"R_pol counts the measured window, {1e6 * low:.2g} µs to {high:.3g} s.")
+    terminal.say("Misplaced: how far in τ, on average, resistance stands from where it is;")
+    terminal.say(f"the median is {np.median(shift):.3f} decades, the nodes of τ stand 0.1 decades apart.")
+    terminal.say(f"{len(result)} spectra inverted in {1e3 * demonstration.seconds:.1f} ms, {microseconds:.0f} µs each")
 
 
-def misplacement(result: DrtResult, truth: SimulatedCampaign, edges: FloatArray) -> FloatArray:
+def cells(tau: FloatArray) -> FloatArray:
+    """Edges of the cells that a map draws around nodes in tau, s."""
+    return np.asarray(np.exp(cell_edges(np.log(tau))))
+
+
+def _draw_comparison(result: DrtResult, exact: FloatArray, folder: Path) -> None:
+    """Draw the exact map above the map found, in the same colours."""
+    highest = float(result.gamma[result.in_window].max())
+    figure = plot.new_figure(plot.DOUBLE_COLUMN, 125)
+    parts: Any = figure.subfigures(2, 1)
+    titles = "exact, averaged over the cells", f"found from spectra with {100 * NOISE:g} % noise"
+    for part, title, shown in zip(parts, titles, (replace(result, gamma=exact), result), strict=True):
+        part.suptitle(title, fontsize=9)
+        plot.intensity_map(shown, along="voltage", gamma_max=highest, figure=part)
+    plot.save(figure, folder / "comparison")
+
+
+def misplacement(result: DrtResult, truth: SimulatedCampaign) -> FloatArray:
     """How far resistance stands from where it is, on average over the measured window.
 
     The area between the two cumulative distributions of resistance over log10(tau), divided by the exact
@@ -95,8 +108,6 @@ def misplacement(result: DrtResult, truth: SimulatedCampaign, edges: FloatArray)
     result : DrtResult
     truth : SimulatedCampaign
         What was inverted.
-    edges : ndarray, shape [tau + 1]
-        Cells in tau, s.
 
     Returns
     -------
@@ -104,9 +115,10 @@ def misplacement(result: DrtResult, truth: SimulatedCampaign, edges: FloatArray)
         In decades of tau.
     """
     low, high = _window(result)
+    edges = cells(result.tau)
     inside = edges[(edges >= low) & (edges <= high)]
-    cells = np.stack([result.basis.integrals(*pair) for pair in pairwise(inside)], axis=1)
-    found = np.cumsum(result.coefficients @ cells, axis=1)
+    of_basis = np.stack([result.basis.integrals(*pair) for pair in pairwise(inside)], axis=1)
+    found = np.cumsum(result.coefficients @ of_basis, axis=1)
     exact = np.cumsum(truth.integral(inside[:-1], inside[1:]), axis=1)
     return np.asarray(np.abs(found - exact) @ np.diff(np.log10(inside)) / exact[:, -1])
 

@@ -15,12 +15,15 @@ from ..io.registry import reader_for
 from . import terminal
 
 _MOST_NAMES = 6
+_HEAD_BYTES = 8192
+_FIRST_DATE = 5e8
+"""Times beyond this many seconds count from 1970 and are shown as dates."""
 _UNITS = {"voltage": "V", "current": "A", "temperature": "°C", "time": "s", "amplitude": "V"}
 
 
-def describe(campaign: Campaign) -> None:
+def describe(campaign: Campaign, format: str | None) -> None:
     """Print format, size, frequencies, coordinates, problems and notes."""
-    formats = Counter(_format(Path(path)) for path in campaign.sources)
+    formats = Counter(format or _format(Path(path)) for path in campaign.sources)
     points = campaign.is_point.sum(axis=1)
     f = campaign.frequency[campaign.is_point]
     lines = {
@@ -49,22 +52,20 @@ def describe(campaign: Campaign) -> None:
 
 def _format(path: Path) -> str:
     with path.open("rb") as stream:
-        reader = reader_for(path, stream.read(8192))
-    return reader.name if reader else "given by --format"
+        reader = reader_for(path, stream.read(_HEAD_BYTES))
+    return reader.name if reader else "unknown"
 
 
 def _range(name: str, values: NDArray[Any]) -> tuple[str, str]:
     """From lowest to highest, or the first few names, and how many different ones there are."""
-    unit = f" {_UNITS[name]}" if name in _UNITS else ""
-    known = values[np.isfinite(values)] if values.dtype.kind == "f" else values
-    different = np.unique(known)
-    if values.dtype.kind == "f":
-        text = f"{different[0]:.6g} to {different[-1]:.6g}{unit}" if different.size > 1 else "".join(
-            f"{value:.6g}{unit}" for value in different
-        )  # fmt: skip
-    elif values.dtype.kind == "M":
-        text = f"{different[0]} to {different[-1]}"
-    else:
+    if values.dtype.kind == "U":
         seen = list(dict.fromkeys(values.tolist()))
-        text = ", ".join(seen[:_MOST_NAMES]) + (", ..." if len(seen) > _MOST_NAMES else "")
-    return text, str(different.size)
+        return ", ".join(seen[:_MOST_NAMES]) + (", ..." if len(seen) > _MOST_NAMES else ""), str(len(seen))
+    different = np.unique(values[np.isfinite(values)])
+    if name == "time" and different.size and values.dtype.kind == "f" and different[0] > _FIRST_DATE:
+        texts = [f"{np.datetime64(int(value), 's')} UTC" for value in different[[0, -1]]]
+    elif values.dtype.kind == "f":
+        texts = [f"{value:.6g} {_UNITS.get(name, '')}".strip() for value in different[[0, -1][: different.size]]]
+    else:
+        texts = [str(value) for value in different[[0, -1][: different.size]]]
+    return " to ".join(dict.fromkeys(texts)), str(different.size)

@@ -108,12 +108,8 @@ def _move(working: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         working.rename(target)
         return
-    written = {file.name for file in working.iterdir()}
-    if (target / RESULT).is_file():  # a folder of ours: what an earlier run left must not be taken for this one's
-        for name in set(OURS) - written:
-            (target / name).unlink(missing_ok=True)
-    for name in written:
-        os.replace(working / name, target / name)
+    for file in working.iterdir():
+        os.replace(file, target / file.name)
 
 
 @contextmanager

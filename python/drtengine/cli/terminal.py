@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import typer
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -18,7 +19,8 @@ from . import INTERRUPTED, INVALID
 
 MOST_ROWS = 24
 _MOST_NOTES = 12
-_PIPE_WIDTH = 200
+_UNLIMITED = 10_000
+_NUMBER = re.compile(r"[-+.\de]*|nan")
 
 
 @contextmanager
@@ -47,25 +49,29 @@ def reporting() -> Iterator[None]:
 
 def say(text: str = "") -> None:
     """Print a line of the answer."""
-    console = _console()
+    console = Console()
     console.print(text, markup=False, highlight=False, soft_wrap=not console.is_terminal)
 
 
 def complain(text: str, style: str) -> None:
     """Print a line about what is odd."""
-    console = _console(stderr=True)
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+    Console(stderr=True).print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, most: int = MOST_ROWS, rest: str = "") -> None:
-    """Print a table, numbers to the right; of more than `most` rows say how many and where the `rest` is."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    """Print a table, numbers to the right; of more than `most` rows say how many and where the `rest` is.
+
+    No cell is ever shortened: a table wider than the terminal runs over.
+    """
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
     for number, name in enumerate(columns):
-        numeric = bool(rows) and all(re.fullmatch(r"[-+.\de]*|nan|–", row[number]) for row in rows)
+        numeric = bool(rows) and all(_NUMBER.fullmatch(row[number]) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
     for row in rows[:most]:
-        table.add_row(*(_plain(cell) for cell in row))
-    _console().print(table)
+        table.add_row(*map(escape, row))
+    console = Console()
+    natural = console.measure(table, options=console.options.update(max_width=_UNLIMITED)).maximum
+    Console(width=max(natural, console.width)).print(table)
     if len(rows) > most:
         say(f"... {len(rows) - most} more{rest}")
 
@@ -86,19 +92,11 @@ def show_notes(notes: Iterable[str]) -> None:
 @contextmanager
 def progress(task: str) -> Iterator[Callable[[int, int], None]]:
     """Give a hook (done, total) that moves a bar, as long as someone watches."""
-    console = _console(stderr=True)
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda done, total: None
+        return
     columns = TextColumn(task), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         number = bar.add_task(task, total=None)
         yield lambda done, total: bar.update(number, completed=done, total=total)
-
-
-def _console(*, stderr: bool = False) -> Console:
-    console = Console(stderr=stderr)
-    return console if console.is_terminal else Console(stderr=stderr, width=_PIPE_WIDTH)
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

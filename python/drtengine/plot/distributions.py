@@ -6,11 +6,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InvalidInput
-from ..result import DrtResult
 from ..spectrum import FloatArray, IntArray
-from .figures import DOUBLE_COLUMN, FAINT, NOTE_SIZE, SINGLE_COLUMN, decades, dress, new_figure, single_axes, unit_label
-from .series import Branch, Selection, arrange, cell_edges, paint, window
+from .figures import (
+    DOUBLE_COLUMN,
+    FAINT,
+    NOTE_SIZE,
+    SINGLE_COLUMN,
+    decades,
+    dress,
+    new_figure,
+    single_axes,
+    unit_label,
+    whole_numbers,
+)
+from .series import Branch, Distributions, Selection, arrange_result, cell_edges, paint, window
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +33,7 @@ _SHARE_OF_HIGHEST = 0.2
 
 
 def gamma(
-    result: DrtResult,
+    result: Distributions,
     *,
     along: str | None = None,
     spectra: Selection = None,
@@ -54,8 +63,7 @@ def gamma(
     InvalidInput
         If a coordinate or spectrum does not exist.
     """
-    check_result("gamma", result)
-    series = arrange(result.coordinates, len(result), along, spectra)
+    series = arrange_result("gamma", result, along, spectra)
     ax = single_axes(ax, 60)
     colours = paint(series, ax)
     tau, curves = _curves(result)
@@ -64,8 +72,8 @@ def gamma(
         inside = (tau >= low[i]) & (tau <= high[i])
         ax.plot(tau, curves[i], lw=0.8, color=colour, alpha=FAINT)
         ax.plot(tau, np.where(inside, curves[i], np.nan), lw=1.0, color=colour)
-    decades(ax, "x")
     ax.set_xlim(tau[0], tau[-1])
+    decades(ax, "x")
     shown = list(colours)
     lowest, highest = _range(result, shown)
     ax.set_ylim(1.05 * lowest, 1.08 * highest)
@@ -78,7 +86,7 @@ def gamma(
 
 
 def waterfall(
-    result: DrtResult,
+    result: Distributions,
     *,
     along: str | None = None,
     spectra: Selection = None,
@@ -107,8 +115,7 @@ def waterfall(
     InvalidInput
         If the coordinate does not exist or does not tell the spectra apart.
     """
-    check_result("waterfall", result)
-    series = arrange(result.coordinates, len(result), along, spectra)
+    series = arrange_result("waterfall", result, along, spectra)
     figure = figure or new_figure(SINGLE_COLUMN if len(series.branches) == 1 else DOUBLE_COLUMN, 100)
     panels = figure.subplots(1, len(series.branches), sharex=True, sharey=True, squeeze=False)[0]
     every = np.concatenate([branch.values for branch in series.branches])
@@ -121,24 +128,20 @@ def waterfall(
     ceiling = max(top + 0.6 * height, np.nanmax(every[:, None] + in_window, initial=bottom) + 0.05 * height)
     for ax, branch in zip(panels, series.branches, strict=True):
         _stack(ax, branch, tau, curves * (height / highest), window(result))
-        decades(ax, "x")
         ax.set_xlim(tau[0], tau[-1])
+        decades(ax, "x")
         ax.set_ylim(bottom, ceiling)
         ax.set_xlabel("τ / s")
         ax.set_title(branch.name)
         dress(ax)
     panels[0].set_ylabel(series.label)
+    if series.whole:
+        whole_numbers(panels[0].yaxis)
     _scale_bar(panels[-1], highest, height, unit_label(result.unit))
     return figure
 
 
-def check_result(function: str, result: object) -> None:
-    """Raise InvalidInput unless `result` is what `fit_drt` returns."""
-    if not isinstance(result, DrtResult):
-        raise InvalidInput(f"{function}() needs a DrtResult, as fit_drt returns it, got {type(result).__name__}")
-
-
-def _curves(result: DrtResult) -> tuple[FloatArray, FloatArray]:
+def _curves(result: Distributions) -> tuple[FloatArray, FloatArray]:
     """Smooth curves: tau with points between the nodes, and gamma there [spectrum, tau]."""
     nodes = np.log(result.tau)
     at = np.arange((nodes.size - 1) * _POINTS_PER_NODE + 1) / _POINTS_PER_NODE
@@ -146,7 +149,7 @@ def _curves(result: DrtResult) -> tuple[FloatArray, FloatArray]:
     return tau, result.evaluate(tau)
 
 
-def _range(result: DrtResult, rows: IntArray | list[int]) -> tuple[float, float]:
+def _range(result: Distributions, rows: IntArray | list[int]) -> tuple[float, float]:
     """Lowest gamma, 0 unless negative, and highest inside the measured windows, 1 if there is none."""
     values = result.gamma[rows][result.in_window[rows] & np.isfinite(result.gamma[rows])]
     return float(values.min(initial=0.0)), float(values.max(initial=0.0)) or 1.0

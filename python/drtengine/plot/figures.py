@@ -10,6 +10,8 @@ from ..errors import InvalidInput, require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.colorbar import Colorbar
     from matplotlib.figure import Figure, SubFigure
 
 SINGLE_COLUMN = 85.0
@@ -105,10 +107,38 @@ def dress(ax: Axes) -> Axes:
     ax.tick_params(which="minor", length=1.5)
     for spine in ax.spines.values():
         spine.set_linewidth(0.6)
-    ax.xaxis.label.set_fontsize(LABEL_SIZE)
-    ax.yaxis.label.set_fontsize(LABEL_SIZE)
     ax.title.set_fontsize(LABEL_SIZE)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.label.set_fontsize(LABEL_SIZE)
+        _power_of_ten(axis)
     return ax
+
+
+def add_colour_bar(figure: Figure | SubFigure, mappable: Any, panels: Any, label: str, **options: Any) -> Colorbar:
+    """Put a narrow colour bar beside panels, dressed as they are."""
+    bar = figure.colorbar(mappable, ax=panels, pad=0.02, aspect=25, **options)
+    bar.set_label(label, size=LABEL_SIZE)
+    bar.ax.tick_params(labelsize=TICK_SIZE, width=0.6, length=2, direction="in")
+    bar.outline.set_linewidth(0.6)
+    _power_of_ten(bar.ax.yaxis)
+    return bar
+
+
+def whole_numbers(axis: Axis) -> None:
+    """Put ticks at integers only, for counted things."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _power_of_ten(axis: Axis) -> None:
+    """Write the power of ten that large numbers share small, and as a power."""
+    from matplotlib.ticker import ScalarFormatter
+
+    axis.get_offset_text().set_fontsize(TICK_SIZE)
+    formatter = axis.get_major_formatter()
+    if isinstance(formatter, ScalarFormatter):
+        formatter.set_useMathText(True)
 
 
 def unit_label(unit: str) -> str:

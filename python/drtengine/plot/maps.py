@@ -8,21 +8,20 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..errors import InvalidInput, near_miss
-from ..result import DrtResult
 from ..spectrum import FloatArray
-from .distributions import check_result
 from .figures import (
     DOUBLE_COLUMN,
     LABEL_SIZE,
     NOTE_SIZE,
     SINGLE_COLUMN,
-    TICK_SIZE,
+    add_colour_bar,
     decades,
     dress,
     new_figure,
     unit_label,
+    whole_numbers,
 )
-from .series import Branch, Selection, Series, arrange, cell_edges, window
+from .series import Branch, Distributions, Selection, Series, arrange_result, cell_edges, window
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +36,7 @@ _DASHES = (0, (4, 3))
 
 
 def intensity_map(
-    result: DrtResult,
+    result: Distributions,
     *,
     along: str | None = None,
     spectra: Selection = None,
@@ -86,11 +85,11 @@ def intensity_map(
     -----
     After Fig. 5B-C of He et al., ACS Sustainable Chem. Eng. (2025), doi:10.1021/acssuschemeng.4c10154.
     """
-    check_result("intensity_map", result)
     for name, value, allowed in (("branches", branches, ("panels", "continuous")), ("scale", scale, tuple(_SCALES))):
         if value not in allowed:
             raise InvalidInput(f"unknown {name} {value!r}; {near_miss(value, allowed)}")
-    series = arrange(result.coordinates, len(result), along, spectra)
+    _check_processes(processes or {})
+    series = arrange_result("intensity_map", result, along, spectra)
     norm = _norm(result, series, scale, gamma_max)
     count = len(series.branches)
     figure = figure or new_figure(SINGLE_COLUMN if count == 1 else DOUBLE_COLUMN, 65)
@@ -99,6 +98,8 @@ def intensity_map(
         for ax, branch in zip(panels, series.branches, strict=True):
             mesh = _draw(ax, result, branch, cell_edges(branch.values), norm)
             ax.set_title(branch.name)
+            if series.whole:
+                whole_numbers(ax.xaxis)
             if branch.falling:
                 ax.invert_xaxis()
     else:
@@ -108,11 +109,19 @@ def intensity_map(
         _finish(ax, result, processes or {})
         ax.set_xlabel(series.label)
     panels[0].set_ylabel("τ / s")
-    _colour_bar(figure, mesh, panels, f"γ / {unit_label(result.unit)} per unit ln τ{_SCALES[scale]}")
+    beyond = bool((result.gamma[series.rows] > (norm.vmax or 0.0)).any())
+    label = f"γ / {unit_label(result.unit)} per unit ln τ{_SCALES[scale]}"
+    add_colour_bar(figure, mesh, list(panels), label, extend="max" if beyond else "neither")
     return figure
 
 
-def _norm(result: DrtResult, series: Series, scale: str, gamma_max: float | None) -> Normalize:
+def _check_processes(processes: Mapping[str, tuple[float, float]]) -> None:
+    for name, limits in processes.items():
+        if np.shape(limits) != (2,) or not 0 < limits[0] < limits[1]:
+            raise InvalidInput(f"processes: {name!r} must lie between two relaxation times in s, got {limits!r}")
+
+
+def _norm(result: Distributions, series: Series, scale: str, gamma_max: float | None) -> Normalize:
     """Colours from 0, or from the lowest gamma where that is negative, to the highest."""
     from matplotlib.colors import FuncNorm, Normalize
 
@@ -133,7 +142,7 @@ def _square(root: Any) -> Any:
     return np.sign(root) * np.square(root)
 
 
-def _draw(ax: Axes, result: DrtResult, branch: Branch, edges: FloatArray, norm: Normalize) -> Any:
+def _draw(ax: Axes, result: Distributions, branch: Branch, edges: FloatArray, norm: Normalize) -> Any:
     """Draw one branch: its mesh and the bounds of the measured window."""
     tau_edges = np.exp(cell_edges(np.log(result.tau)))
     gamma = np.ma.masked_invalid(result.gamma[branch.spectra].T)
@@ -145,7 +154,7 @@ def _draw(ax: Axes, result: DrtResult, branch: Branch, edges: FloatArray, norm: 
     return mesh
 
 
-def _draw_path(ax: Axes, result: DrtResult, series: Series, norm: Normalize) -> Any:
+def _draw_path(ax: Axes, result: Distributions, series: Series, norm: Normalize) -> Any:
     """Draw the branches one after the other; the axis is the way travelled, its labels are the coordinate."""
     from matplotlib.ticker import MaxNLocator
 
@@ -171,7 +180,7 @@ def _draw_path(ax: Axes, result: DrtResult, series: Series, norm: Normalize) -> 
     return mesh
 
 
-def _finish(ax: Axes, result: DrtResult, processes: Mapping[str, tuple[float, float]]) -> None:
+def _finish(ax: Axes, result: Distributions, processes: Mapping[str, tuple[float, float]]) -> None:
     """Set up the axis of tau, the ground that shows where there is no answer, and the limits of processes."""
     from matplotlib.patheffects import withStroke
 
@@ -182,19 +191,7 @@ def _finish(ax: Axes, result: DrtResult, processes: Mapping[str, tuple[float, fl
     ax.patch.set(hatch="////", edgecolor="0.6", linewidth=0)
     outline = [withStroke(linewidth=1.2, foreground="black")]
     for name, limits in processes.items():
-        low, high = limits
-        if not 0 < low < high:
-            raise InvalidInput(f"processes: {name!r} must lie between two relaxation times in s, got {limits}")
         for limit in limits:
             ax.axhline(limit, color="white", lw=0.7, ls=":")
-        ax.text(0.02, high / 1.15, name, transform=ax.get_yaxis_transform(), color="white",
+        ax.text(0.02, limits[1] / 1.15, name, transform=ax.get_yaxis_transform(), color="white",
                 ha="left", va="top", fontsize=NOTE_SIZE, path_effects=outline)  # fmt: skip
-
-
-def _colour_bar(figure: Figure | SubFigure, mesh: Any, panels: Any, label: str) -> None:
-    array = mesh.get_array()
-    beyond = array.max() > mesh.norm.vmax if array.count() else False
-    bar = figure.colorbar(mesh, ax=list(panels), pad=0.02, aspect=25, extend="max" if beyond else "neither")
-    bar.set_label(label, size=LABEL_SIZE)
-    bar.ax.tick_params(labelsize=TICK_SIZE, width=0.6, length=2, direction="in")
-    bar.outline.set_linewidth(0.6)

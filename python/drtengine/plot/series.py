@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidInput, near_miss
-from ..spectrum import FloatArray, IntArray
-from .figures import LABEL_SIZE, NOTE_SIZE, TICK_SIZE
+from ..spectrum import BoolArray, FloatArray, IntArray
+from .figures import NOTE_SIZE, add_colour_bar, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,6 +32,42 @@ _LABELS = {
 _TIME_UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 _MOST_FILES = 4
 _MOST_IN_LEGEND = 6
+
+
+@runtime_checkable
+class Distributions(Protocol):
+    """What figures of gamma need; a `DrtResult` has it, and so may any other result."""
+
+    @property
+    def tau(self) -> FloatArray:
+        """Seconds [tau], rising."""
+
+    @property
+    def gamma(self) -> FloatArray:
+        """Gamma at tau, in `unit` per unit ln(tau) [spectrum, tau]; NaN where there is no answer."""
+
+    @property
+    def in_window(self) -> BoolArray:
+        """Whether tau lies in the spectrum's measured window [spectrum, tau]."""
+
+    @property
+    def frequency(self) -> FloatArray:
+        """Hz [spectrum, point]."""
+
+    @property
+    def used(self) -> BoolArray:
+        """Points that took part [spectrum, point]."""
+
+    @property
+    def coordinates(self) -> Mapping[str, NDArray[Any]]:
+        """Coordinates by name, each [spectrum]."""
+
+    @property
+    def unit(self) -> str:
+        """Either "ohm" or "ohm cm2"."""
+
+    def evaluate(self, tau: ArrayLike) -> FloatArray:
+        """Gamma at any tau [spectrum, tau]."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +97,18 @@ class Series:
     def rows(self) -> IntArray:
         """Numbers of all spectra in it."""
         return np.concatenate([branch.spectra for branch in self.branches])
+
+    @property
+    def whole(self) -> bool:
+        """Whether the coordinate counts something."""
+        return all((branch.values % 1 == 0).all() for branch in self.branches)
+
+
+def arrange_result(function: str, result: Distributions, along: str | None, spectra: Selection) -> Series:
+    """Put the spectra of a result in order, see `arrange`; InvalidInput if it is no result."""
+    if not isinstance(result, Distributions):
+        raise InvalidInput(f"{function}() needs a DrtResult, as fit_drt returns it, got {type(result).__name__}")
+    return arrange(result.coordinates, len(result.gamma), along, spectra)
 
 
 def arrange(
@@ -113,7 +161,7 @@ def arrange(
     )
 
 
-def window(result: Any) -> tuple[FloatArray, FloatArray]:
+def window(result: Distributions) -> tuple[FloatArray, FloatArray]:
     """Give 1/(2 pi f_max) and 1/(2 pi f_min) of the points that took part, in s [spectrum]; NaN where none did."""
     some = result.used.any(axis=1)
     f = np.where(result.used[some], result.frequency[some], np.nan)
@@ -155,10 +203,9 @@ def paint(series: Series, ax: Axes) -> dict[int, Any]:
     figure = ax.get_figure()
     assert figure is not None  # axes of ours and of callers stand in figures
     if series.count > _MOST_IN_LEGEND:
-        bar = figure.colorbar(ScalarMappable(norm, shades), ax=ax, pad=0.02, aspect=30)
-        bar.set_label(series.label, size=LABEL_SIZE)
-        bar.ax.tick_params(labelsize=TICK_SIZE, width=0.6, length=2, direction="in")
-        bar.outline.set_linewidth(0.6)
+        bar = add_colour_bar(figure, ScalarMappable(norm, shades), ax, series.label)
+        if series.whole:
+            whole_numbers(bar.ax.yaxis)
         return colours
     names = [branch.name if len(series.branches) > 1 else "" for branch in series.branches]
     handles = [
@@ -172,8 +219,9 @@ def paint(series: Series, ax: Axes) -> dict[int, Any]:
 
 
 def _chosen(spectra: Selection, count: int) -> IntArray:
+    """Numbers of the chosen spectra, each once, in the order of measurement."""
     try:
-        rows: IntArray = np.atleast_1d(np.arange(count)[slice(None) if spectra is None else _index(spectra)])
+        rows: IntArray = np.unique(np.arange(count)[slice(None) if spectra is None else _index(spectra)])
     except (IndexError, TypeError) as error:
         raise InvalidInput(f"spectra={spectra!r} does not choose among {count} spectra: {error}") from error
     if rows.size == 0:

@@ -67,7 +67,7 @@ def nyquist(
         f, Z, Z_fit, used = measured.by_frequency(i)
         ax.plot(Z.real[used], -Z.imag[used], "o", ms=size, mew=0.4, mfc="none", color=colour)
         ax.plot(Z.real[~used], -Z.imag[~used], "o", ms=size, mew=0.4, mfc="none", color=colour, alpha=FAINT)
-        marks = _decade_marks(f)
+        marks = _decade_marks(f, used)
         ax.plot(Z.real[marks], -Z.imag[marks], "o", ms=size + 0.5, mew=0, color=colour)
         ax.plot(Z_fit.real, -Z_fit.imag, "-", lw=0.8, color="C3" if series.count == 1 else colour)
     _label_decades(ax, measured, max(colours, key=measured.extent))
@@ -142,11 +142,16 @@ class _Measured:
     coordinates: Mapping[str, NDArray[Any]]
 
     def by_frequency(self, index: int) -> tuple[FloatArray, ComplexArray, ComplexArray, BoolArray]:
-        """f, Z, fit and points used of one spectrum, by falling frequency, without padding."""
+        """f, Z, fit and points used of one spectrum, by falling frequency, without padding.
+
+        The fit ends where the points used end.
+        """
         f = self.frequency[index]
         order = np.argsort(-f, kind="stable")
         order = order[np.isfinite(f[order]) & (f[order] > 0)]
-        return f[order], self.Z[index][order], self.Z_fit[index][order], self.used[index][order]
+        f, used = f[order], self.used[index][order]
+        within = (f >= f[used].min(initial=np.inf)) & (f <= f[used].max(initial=0.0))
+        return f, self.Z[index][order], np.where(within, self.Z_fit[index][order], np.nan), used
 
     def height(self, rows: IntArray) -> float:
         """Height in mm of a figure of one column that suits equal axes for these spectra."""
@@ -174,12 +179,12 @@ def _negative_phase(Z: ComplexArray) -> FloatArray:
     return -np.angle(Z, deg=True)
 
 
-def _decade_marks(f: FloatArray) -> list[int]:
-    """Points that stand nearest to a power of ten, and near enough."""
-    if f.size == 0:
+def _decade_marks(f: FloatArray, used: BoolArray) -> list[int]:
+    """Points used that stand nearest to a power of ten, and near enough, by rising power."""
+    if not used.any():
         return []
-    log_f = np.log10(f)
-    powers = np.arange(np.floor(log_f.min()), np.ceil(log_f.max()) + 1)
+    log_f = np.where(used, np.log10(f), np.inf)
+    powers = np.arange(np.floor(log_f.min()), np.ceil(log_f[used].max()) + 1)
     nearest = [int(np.abs(log_f - power).argmin()) for power in powers]
     return [i for i, power in zip(nearest, powers, strict=True) if abs(log_f[i] - power) < _OFF_DECADE]
 
@@ -188,11 +193,11 @@ def _label_decades(ax: Axes, measured: _Measured, index: int) -> None:
     """Write the frequency at the decade marks of one spectrum, from low to high as far as there is room."""
     from matplotlib.patheffects import withStroke
 
-    f, Z, _, _ = measured.by_frequency(index)
+    f, Z, _, used = measured.by_frequency(index)
     points = Z.conj()  # as drawn, upwards
     extent = measured.extent(index)
     labelled: list[complex] = []
-    marks = _decade_marks(f)
+    marks = _decade_marks(f, used)
     for i in marks:
         if not np.isfinite(points[i]) or any(abs(points[i] - other) < _LABEL_DISTANCE * extent for other in labelled):
             continue
