@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drtengine.errors import DataWarning, UnreadableFile
+from drtengine.errors import UnreadableFile
 from drtengine.io import read
 
 COLUMNS = "freq/Hz\tRe(Z)/Ohm\t-Im(Z)/Ohm\t|Z|/Ohm\tPhase(Z)/deg\ttime/s\t<Ewe>/V\t<I>/mA\tcycle number\t"
@@ -157,9 +157,8 @@ def test_a_sweep_of_59_points_stays_one(shared_data: Path, tmp_path: Path) -> No
     assert read(path).is_point.sum(axis=1).tolist() == [59, 60, 60]
 
 
-def test_zhang_under_current_is_suspicious(shared_data: Path) -> None:
-    with pytest.warns(DataWarning, match="EIS_state_VI_25C08#1"):
-        campaign = read(shared_data / "zhang2020_25C08_45C01" / "EIS_state_VI_25C08.txt")
+def test_zhang_under_current_is_not_taken_for_flipped(shared_data: Path) -> None:
+    campaign = read(shared_data / "zhang2020_25C08_45C01" / "EIS_state_VI_25C08.txt")  # warnings are errors
     assert campaign.Z.shape == (86, 60)
 
 

@@ -13,16 +13,18 @@ namespace {
 // All functions are even, so the integral over t takes the Debye function at +t and -t together.
 // With a = w tau_m and b = a^2 + 1/a^2 the two add up to
 //   real: (2 cosh 2t + 2/a^2) / (2 cosh 2t + b),   imag: 2 cosh t (a + 1/a) / (2 cosh 2t + b):
-// sums of positive terms, with one division for both.
+// sums of positive terms, with one division for both. Everything is taken times e^-2t, since the
+// reach of wide functions makes cosh 2t overflow.
 struct EvenRule {
-  std::vector<double> cosh1, cosh2, weights;  // 2 cosh t, 2 cosh 2t, weight times phi
-  double tail = 0;                            // where the real pair has become 1: the integral of phi beyond
+  std::vector<double> cosh1, cosh2, decay, weights;  // 2 cosh t e^-2t, 2 cosh 2t e^-2t, e^-2t, weight times phi
+  double tail = 0;                                   // where the real pair has become 1: the integral of phi beyond
 
   EvenRule(const Basis& basis, const Rule& rule) {
     for (std::size_t j = 0; j < rule.nodes.size(); ++j) {
       const double t = rule.nodes[j];
-      cosh1.push_back(2 * std::cosh(t));
-      cosh2.push_back(2 * std::cosh(2 * t));
+      cosh1.push_back(std::exp(-t) + std::exp(-3 * t));
+      cosh2.push_back(1 + std::exp(-4 * t));
+      decay.push_back(std::exp(-2 * t));
       weights.push_back(rule.weights[j] * shape_value(basis.shape, basis.epsilon * t));
     }
   }
@@ -74,8 +76,8 @@ void evaluate(const EvenRule& rule, const double* a_in, double* real, double* im
   const Vec b = a * a + inverse2;
   Vec plain{}, with_cosh1{}, with_cosh2{};
   for (std::size_t j = 0; j < rule.weights.size(); ++j) {
-    const Vec term = rule.weights[j] / (rule.cosh2[j] + b);
-    plain += term;
+    const Vec term = rule.weights[j] / (rule.cosh2[j] + rule.decay[j] * b);
+    plain += rule.decay[j] * term;
     with_cosh1 += rule.cosh1[j] * term;
     with_cosh2 += rule.cosh2[j] * term;
   }

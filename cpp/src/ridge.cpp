@@ -296,7 +296,9 @@ class Worker {
   }
 
   void finish(Index i) {
-    if (!x_.row(i).allFinite()) return fail(i, Status::kSingular);
+    if (!x_.row(i).allFinite() || !std::isfinite(error_[static_cast<std::size_t>(i)])) {
+      return fail(i, Status::kSingular);
+    }
     if (!contains(converged_, i)) return fail(i, Status::kUnconverged);
     const Index n_basis = job_.design.n_basis;
     if (job_.nonneg) x_.row(i).head(n_basis) = x_.row(i).head(n_basis).cwiseMax(0);

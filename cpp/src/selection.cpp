@@ -65,7 +65,7 @@ class GcvPlan {
  private:
   double score(double residual, double trace) const {
     const double n = static_cast<double>(n_rows_), free = 1 - trace / n;
-    return residual / n / (free * free);
+    return std::max(residual, 0.0) / n / (free * free);
   }
 
   // sigma/d: how much of each mode the fit takes up
@@ -108,7 +108,17 @@ double golden_section(double low, double high, F&& f) {
   return (low + high) / 2;
 }
 
+// Nothing where A'A and M cannot be brought to diagonal form.
+std::optional<GcvPlan> plan_for(const Design& design, const Vector& w2, ConstVectorView lambda) {
+  try {
+    return GcvPlan(design, w2, lambda);
+  } catch (const NotPositiveDefinite&) {
+    return std::nullopt;
+  }
+}
+
 // Computes the scores of tiles of spectra; visit(spectrum, plan, scores, squared, rest) takes them.
+// Where there is no plan, the pointers are null.
 template <class Visit>
 void for_each_score(const Design& design, ConstMatrixView Z, ConstMatrixView weights, ConstVectorView lambda,
                     const SolveOptions& options, Visit&& visit) {
@@ -120,7 +130,7 @@ void for_each_score(const Design& design, ConstMatrixView Z, ConstMatrixView wei
     return w2;
   };
   std::optional<GcvPlan> shared;
-  if (!row_weights.per_spectrum()) shared.emplace(design, squared_weights(0), lambda);
+  if (!row_weights.per_spectrum()) shared = plan_for(design, squared_weights(0), lambda);
   // spectra with weights of their own stand alone in a tile
   const Index tile = row_weights.per_spectrum() ? 1 : kTile;
   const Index stride = padded(design.rows());
@@ -132,7 +142,11 @@ void for_each_score(const Design& design, ConstMatrixView Z, ConstMatrixView wei
         const Index first = t * tile, count = std::min(tile, Z.rows() - first);
         const Vector w2 = squared_weights(first);
         std::optional<GcvPlan> own;
-        if (!shared) own.emplace(design, w2, lambda);
+        if (row_weights.per_spectrum()) own = plan_for(design, w2, lambda);
+        if (!shared && !own) {
+          for (Index lane = 0; lane < count; ++lane) visit(first + lane, nullptr, nullptr, nullptr, 0);
+          continue;
+        }
         const GcvPlan& plan = shared ? *shared : *own;
         squared.resize(kTile, plan.n_modes());
         scores.resize(kTile, plan.n_scores());
@@ -142,10 +156,10 @@ void for_each_score(const Design& design, ConstMatrixView Z, ConstMatrixView wei
           rest[lane] = w2z.row(lane).head(design.rows()).dot(Z.row(first + lane));
         }
         plan.project(w2z.data(), stride, squared.data());
-        for (Index lane = 0; lane < count; ++lane) rest[lane] = std::max(0.0, rest[lane] - squared.row(lane).sum());
+        for (Index lane = 0; lane < count; ++lane) rest[lane] -= squared.row(lane).sum();
         plan.scores(squared.data(), rest, scores.data());
         for (Index lane = 0; lane < count; ++lane) {
-          visit(first + lane, plan, &scores(lane, 0), &squared(lane, 0), rest[lane]);
+          visit(first + lane, &plan, &scores(lane, 0), &squared(lane, 0), rest[lane]);
         }
       }
     };
@@ -159,7 +173,12 @@ Selection select_gcv(const Design& design, ConstMatrixView Z, ConstMatrixView we
                      bool refine, const SolveOptions& options) {
   Selection selection{Vector(Z.rows()), std::vector<Status>(static_cast<std::size_t>(Z.rows()), Status::kOk)};
   for_each_score(design, Z, weights, lattice, options,
-                 [&](Index s, const GcvPlan& plan, const double* scores, const double* squared, double rest) {
+                 [&](Index s, const GcvPlan* plan, const double* scores, const double* squared, double rest) {
+                   if (plan == nullptr) {  // the solver will say what is wrong, at the safest lambda
+                     selection.lambda[s] = lattice[lattice.size() - 1];
+                     selection.status[static_cast<std::size_t>(s)] = Status::kLambdaAtBound;
+                     return;
+                   }
                    Index best = 0;
                    for (Index l = 1; l < lattice.size(); ++l) {
                      if (scores[l] < scores[best]) best = l;
@@ -170,7 +189,7 @@ Selection select_gcv(const Design& design, ConstMatrixView Z, ConstMatrixView we
                    } else if (refine) {
                      selection.lambda[s] =
                          std::exp(golden_section(std::log(lattice[best - 1]), std::log(lattice[best + 1]),
-                                                 [&](double u) { return plan.score(squared, rest, std::exp(u)); }));
+                                                 [&](double u) { return plan->score(squared, rest, std::exp(u)); }));
                    }
                  });
   return selection;
@@ -180,8 +199,9 @@ RowMatrix gcv_scores(const Design& design, ConstMatrixView Z, ConstMatrixView we
                      const SolveOptions& options) {
   RowMatrix result(Z.rows(), lambda.size());
   for_each_score(design, Z, weights, lambda, options,
-                 [&](Index s, const GcvPlan&, const double* scores, const double*, double) {
-                   result.row(s) = Eigen::Map<const Eigen::RowVectorXd>(scores, lambda.size());
+                 [&](Index s, const GcvPlan* plan, const double* scores, const double*, double) {
+                   result.row(s).setConstant(std::numeric_limits<double>::quiet_NaN());
+                   if (plan != nullptr) result.row(s) = Eigen::Map<const Eigen::RowVectorXd>(scores, lambda.size());
                  });
   return result;
 }

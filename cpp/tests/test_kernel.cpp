@@ -40,7 +40,7 @@ std::complex<Real> reference(Shape shape, Real epsilon, Real x) {
 TEST_CASE("entries are the integrals") {
   const Vector x{{-23, -9.7, -1.3, 0, 0.6, 2.9, 18}};
   for (const Shape shape : kRadialShapes) {
-    for (const double epsilon : {0.3, 1.1, 6.0}) {
+    for (const double epsilon : {0.02, 0.3, 1.1, 6.0}) {
       CAPTURE(static_cast<int>(shape));
       CAPTURE(epsilon);
       const Kernel k = kernel_at(shape, epsilon, x);

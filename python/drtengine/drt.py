@@ -76,8 +76,9 @@ def fit_drt(
         what is not known is NaN.
     weights : {"unit", "modulus", "proportional"} or array_like
         Weights of the residuals: 1; 1/abs(Z); 1/abs(Z') and 1/abs(Z'') of each part, none taken for
-        smaller than 1 % of abs(Z); or an array of shape [point] or [spectrum, point]. They are scaled
-        to a mean square of one for each spectrum, so that `lambda_` depends on no unit.
+        smaller than 1 % of abs(Z); or an array of shape [spectrum, point], or [point] if the spectra
+        share their frequencies. They are scaled to a mean square of one for each spectrum, so that
+        `lambda_` depends on no unit.
     tau : None, "frequency", "drttools" or array_like
         Nodes of the basis in s. None: 10 a decade on a lattice through 1 s, covering the
         campaign's 1/(2 pi f) and a decade more on each side. "frequency": 1/(2 pi f).
@@ -89,7 +90,8 @@ def fit_drt(
     f_min, f_max : float, optional
         Points outside these limits (Hz) are left out.
     exclude : array_like, optional
-        Points to leave out: a boolean mask of shape [point] or [spectrum, point], or frequencies in Hz.
+        Points to leave out: frequencies in Hz, or a boolean mask of shape [spectrum, point], or [point]
+        if the spectra share their frequencies.
     area : float, optional
         Electrode area in cm2: all results are then in ohm cm2, H cm2 and F/cm2.
     n_threads : int, optional

@@ -69,10 +69,8 @@ def _excluded(campaign: Campaign, exclude: ArrayLike) -> BoolArray:
     for value in frozen_array(np.atleast_1d(mask), np.float64, "exclude", 1):
         hit = np.isclose(campaign.frequency, value, rtol=1e-6, atol=0)
         if not hit.any():
-            nearest = f[np.argmin(np.abs(f - value))]
-            raise InvalidInput(
-                f"exclude names {value:g} Hz, but no spectrum has a point there; near is {nearest:.9g} Hz"
-            )
+            near = f"; near is {f[np.argmin(np.abs(f - value))]:.9g} Hz" if f.size else ""
+            raise InvalidInput(f"exclude names {value:g} Hz, but no spectrum has a point there{near}")
         excluded |= hit
     return excluded
 

@@ -156,21 +156,21 @@ def looks_flipped(frequency: FloatArray, Z: ComplexArray) -> BoolArray:
     """
     if frequency.size < _MIN_JUDGED:
         return np.zeros(Z.shape[:-1], dtype=bool)
-    Z = Z[..., np.argsort(frequency, kind="stable")]
-    step = 5  # neighbours some points apart: single noisy points weigh less
+    order = np.argsort(frequency, kind="stable")
+    real, imag = Z.real[..., order], Z.imag[..., order]
+    modulus = np.abs(Z)[..., order]
 
-    def around(values: FloatArray) -> FloatArray:
-        """Sum over the points from one to its neighbour."""
-        count = frequency.size - step
-        total: FloatArray = sum(values[..., k : k + count] for k in range(step + 1))  # type: ignore[assignment]
+    def over_six(values: FloatArray) -> FloatArray:
+        """Sum of six neighbours: single noisy points weigh less."""
+        pairs = values[..., :-1] + values[..., 1:]
+        total: FloatArray = pairs[..., :-4] + pairs[..., 2:-2] + pairs[..., 4:]
         return total
 
-    change = Z.real[..., step:] - Z.real[..., :-step]
-    modulus = np.abs(Z)
-    size = np.maximum(around(modulus), np.finfo(np.float64).tiny)
-    product = around(Z.imag) / size * (change / size)  # noise counts no more where Z is large
+    size = np.maximum(over_six(modulus), np.finfo(np.float64).tiny)
+    change = real[..., 5:] - real[..., :-5]
+    product = over_six(imag) / size * (change / size)  # noise counts no more where Z is large
     # Z' must really change: a resistor with noise says nothing
     middle = frequency.size // 2
-    changes = np.ptp(Z.real, axis=-1) > 0.02 * np.partition(modulus, middle, axis=-1)[..., middle]
+    changes = np.ptp(real, axis=-1) > 0.02 * np.partition(modulus, middle, axis=-1)[..., middle]
     flipped: BoolArray = changes & (product.sum(axis=-1) < -0.6 * np.abs(product).sum(axis=-1))
     return flipped
