@@ -222,7 +222,7 @@ class Worker {
       step_ = -gradient_;
       positive_.solve_values(matrices_, step_.data(), open);
       for_each(open, [&, this](Index i) {
-        const double step = add_values(i) / x_.row(i).norm();
+        const double step = relative_to_x(i, add_values(i));
         if (round == 0) first_step[static_cast<std::size_t>(i)] = step;
         // the first step is the error of such steps
         if (is_refined(i, step, first_step[static_cast<std::size_t>(i)])) open &= ~pool_bit(i);
@@ -255,10 +255,15 @@ class Worker {
       }
       for_each(open, [&, this](Index i) {
         x_.row(i) += step_.row(i);
-        if (is_refined(i, step_.row(i).norm() / x_.row(i).norm(), factor_error(i))) open &= ~pool_bit(i);
+        if (is_refined(i, relative_to_x(i, step_.row(i).norm()), factor_error(i))) open &= ~pool_bit(i);
       });
       exact_gradient();
     }
+  }
+
+  double relative_to_x(Index i, double length) const {
+    const double norm = x_.row(i).norm();
+    return norm > 0 ? length / norm : 0;  // data of zeros have an answer of zeros
   }
 
   // After a Newton step of relative length `step` by a solver good to `solver_error`: notes the

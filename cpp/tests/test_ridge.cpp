@@ -201,8 +201,8 @@ TEST_CASE("equal weights give the same answer shared, per spectrum, per row, and
       fit.weights = RowMatrix::Constant(rows, columns, 7);
       const Solutions with = fit(Z);
       REQUIRE(all_ok(with));
-      CHECK(distance(with.coefficients, without.coefficients) <= 1e-9);
-      CHECK(distance(with.free, without.free) <= 1e-9);
+      CHECK(distance(with.coefficients, without.coefficients) <= 1e-8);  // what the solver promises
+      CHECK(distance(with.free, without.free) <= 1e-8);
     }
   }
 }
