@@ -38,8 +38,8 @@ LaneFactor::LaneFactor(const Design& design, bool paired_weights)
       n_weights_(design.rows() / (paired_weights ? 2 : 1)),
       n_blocks_((n_ * (n_ + 1) / 2 + kGramBlock - 1) / kGramBlock),
       products_(static_cast<std::size_t>(n_blocks_ * n_weights_ * kGramBlock)),
-      H_(static_cast<std::size_t>(n_blocks_ * kGramBlock * kTile)),
-      G_(static_cast<std::size_t>(kTile * stride_ * stride_)) {
+      H_(static_cast<std::size_t>(n_blocks_ * kGramBlock * kSpectra)),
+      G_(static_cast<std::size_t>(kSpectra * stride_ * stride_)) {
   for (Index r = 0; r < design.rows(); ++r) {
     const Index q = paired_ ? r / 2 : r;
     for (Index i = 0, entry = 0; i < n_; ++i) {
@@ -51,40 +51,44 @@ LaneFactor::LaneFactor(const Design& design, bool paired_weights)
   }
 }
 
-// H of the lanes from `group` on, without the penalty: one product of weights and `products_`.
-void LaneFactor::form_gram(const double* w2, Index stride_w2, Index group) {
+// H without the penalty: one product of weights and `products_`, of which each block is read once.
+void LaneFactor::form_gram(const double* w2, Index stride_w2, Index count) {
   const Index apart = paired_ ? 2 : 1;
-  std::vector<double> weights(static_cast<std::size_t>(n_weights_ * kVecWidth));
-  for (Index q = 0; q < n_weights_; ++q) {
-    for (Index lane = 0; lane < kVecWidth; ++lane) {
-      const double* own = w2 + (group + lane) * stride_w2 + q * apart;
+  std::vector<double> weights(static_cast<std::size_t>(n_weights_ * kSpectra));  // [group, weight, lane]
+  for (Index s = 0; s < count; ++s) {
+    double* to = &weights[static_cast<std::size_t>((s / kVecWidth * n_weights_) * kVecWidth + s % kVecWidth)];
+    for (Index q = 0; q < n_weights_; ++q) {
+      const double* own = w2 + s * stride_w2 + q * apart;
       // of a pair, one row may belong to a part that is not used
-      weights[static_cast<std::size_t>(q * kVecWidth + lane)] = paired_ ? std::max(own[0], own[1]) : own[0];
+      to[q * kVecWidth] = paired_ ? std::max(own[0], own[1]) : own[0];
     }
   }
-  const double* contribution = products_.data();
   for (Index block = 0; block < n_blocks_; ++block) {
-    Vec sum[kGramBlock] = {};
-    for (Index q = 0; q < n_weights_; ++q, contribution += kGramBlock) {
-      const Vec w = load(&weights[static_cast<std::size_t>(q * kVecWidth)]);
+    for (Index group = 0; group < count; group += kVecWidth) {
+      const double* w = &weights[static_cast<std::size_t>(group * n_weights_)];
+      const double* contribution = &products_[static_cast<std::size_t>(block * n_weights_ * kGramBlock)];
+      Vec sum[kGramBlock] = {};
+      for (Index q = 0; q < n_weights_; ++q, w += kVecWidth, contribution += kGramBlock) {
+        const Vec weight = load(w);
+        DRTENGINE_UNROLL
+        for (Index e = 0; e < kGramBlock; ++e) sum[e] += weight * broadcast(contribution[e]);
+      }
+      double* to = &H_[static_cast<std::size_t>(block * kGramBlock * kSpectra + group)];
       DRTENGINE_UNROLL
-      for (Index e = 0; e < kGramBlock; ++e) sum[e] += w * broadcast(contribution[e]);
+      for (Index e = 0; e < kGramBlock; ++e) store(to + e * kSpectra, sum[e]);
     }
-    double* to = &H_[static_cast<std::size_t>(block * kGramBlock * kTile + group)];
-    DRTENGINE_UNROLL
-    for (Index e = 0; e < kGramBlock; ++e) store(to + e * kTile, sum[e]);
   }
 }
 
-void LaneFactor::factorize(const double* w2, Index stride_w2, const std::array<double, kTile>& lambda) {
-  for (Index group = 0; group < kTile; group += kVecWidth) {
-    form_gram(w2, stride_w2, group);
+void LaneFactor::factorize(const double* w2, Index stride_w2, Index count, const std::array<double, kSpectra>& lambda) {
+  form_gram(w2, stride_w2, padded(count));
+  for (Index group = 0; group < count; group += kVecWidth) {
     systems_.resize(n_);
     const Vec lambda_here = load(&lambda[static_cast<std::size_t>(group)]);
     Vec H_norm{}, G_norm{};
     for (Index i = 0, entry = 0; i < n_; ++i) {
       for (Index j = 0; j <= i; ++j, ++entry) {
-        double* to = &H_[static_cast<std::size_t>(entry * kTile + group)];
+        double* to = &H_[static_cast<std::size_t>(entry * kSpectra + group)];
         const Vec h = load(to) + lambda_here * penalty_(i, j);
         store(to, h);
         store(systems_.entry(i, j), h);
@@ -119,11 +123,11 @@ void LaneFactor::unpack_inverse(Index group, Index lane) {
   }
 }
 
-void LaneFactor::multiply_inverse(const double* in, double* out) const {
+void LaneFactor::multiply_inverse(const double* in, Index count, double* out) const {
   std::vector<Index> all(static_cast<std::size_t>(n_));
   std::iota(all.begin(), all.end(), Index{0});
   const std::vector<double> zero(static_cast<std::size_t>(stride_));
-  for (Index lane = 0; lane < kTile; ++lane) {
+  for (Index lane = 0; lane < count; ++lane) {
     add_rows(zero.data(), inverse(lane), stride_, all.data(), in + lane * stride_, n_, out + lane * stride_);
   }
 }
@@ -133,7 +137,7 @@ const double* LaneFactor::H_rows(Index lane) {
   double* rows = &H_rows_[static_cast<std::size_t>(lane * stride_ * stride_)];
   for (Index i = 0, entry = 0; i < n_; ++i) {
     for (Index j = 0; j <= i; ++j, ++entry) {
-      rows[i * stride_ + j] = rows[j * stride_ + i] = H_[static_cast<std::size_t>(entry * kTile + lane)];
+      rows[i * stride_ + j] = rows[j * stride_ + i] = H_[static_cast<std::size_t>(entry * kSpectra + lane)];
     }
   }
   return rows;

@@ -44,7 +44,7 @@ struct Pools {
     if (!own_factors && lambda.size() > 1) {
       std::ranges::sort(order, {}, [&](Index s) { return std::pair(lambda[s], s); });
     }
-    const Index size = own_factors ? kTile : kPool;
+    const Index size = own_factors ? LaneFactor::kSpectra : kPool;
     for (Index i = 0; i < n_spectra; ++i) {
       const bool new_lambda = i > 0 && !own_factors && lambda_at(i) != lambda_at(i - 1);
       if (i == 0 || i - begin.back() == size || new_lambda) begin.push_back(i);
@@ -147,9 +147,9 @@ class Worker {
   void factorize() {
     inverse_.resize(static_cast<std::size_t>(count_));
     if (own_factors_) {
-      std::array<double, kTile> lambdas;
-      for (Index i = 0; i < kTile; ++i) lambdas[static_cast<std::size_t>(i)] = lambda(i);
-      own_factors_->factorize(w2_.data(), row_stride_, lambdas);
+      std::array<double, LaneFactor::kSpectra> lambdas;
+      for (Index i = 0; i < LaneFactor::kSpectra; ++i) lambdas[static_cast<std::size_t>(i)] = lambda(i);
+      own_factors_->factorize(w2_.data(), row_stride_, count_, lambdas);
       for (Index i = 0; i < count_; ++i) inverse_[static_cast<std::size_t>(i)] = own_factors_->inverse(i);
     } else {
       if (!shared_factor_ || shared_factor_->lambda() != lambda(0)) {
@@ -166,7 +166,7 @@ class Worker {
   void solve_unconstrained() {
     if (own_factors_) {
       right_sides(gradient_);
-      own_factors_->multiply_inverse(gradient_.data(), x_.data());
+      own_factors_->multiply_inverse(gradient_.data(), count_, x_.data());
     } else {
       shared_factor_->solution().multiply(z_.data(), row_stride_, count_, x_.data());
     }
@@ -249,7 +249,7 @@ class Worker {
     if (open != 0) exact_gradient();
     for (int round = 0; open != 0 && round < kMaxRefinements; ++round) {
       if (own_factors_) {
-        own_factors_->multiply_inverse(gradient_.data(), step_.data());
+        own_factors_->multiply_inverse(gradient_.data(), count_, step_.data());
       } else {
         shared_factor_->G_tile().multiply(gradient_.data(), stride_, count_, step_.data());
       }

@@ -29,21 +29,25 @@ class SharedFactor {
   TileFactor G_tile_, solution_;
 };
 
-// Every spectrum has weights, and perhaps a lambda, of its own: eight factorisations side by side.
+// Every spectrum has weights, and perhaps a lambda, of its own: factorisations side by side.
 class LaneFactor {
  public:
+  // At most so many at a time. What a weight adds to H is a megabyte to read: the more spectra it
+  // is read for, the better, as long as their inverses stay in the cache.
+  static constexpr Index kSpectra = 2 * kTile;
+
   LaneFactor(const Design& design, bool paired_weights);
 
-  // w2[8, stride_w2] squared weights of the rows of A, lambda one for each.
-  void factorize(const double* w2, Index stride_w2, const std::array<double, kTile>& lambda);
+  // w2[padded(count), stride_w2] squared weights of the rows of A, lambda one for each.
+  void factorize(const double* w2, Index stride_w2, Index count, const std::array<double, kSpectra>& lambda);
 
   const double* inverse(Index lane) const { return &G_[static_cast<std::size_t>(lane * stride_ * stride_)]; }
-  void multiply_inverse(const double* in, double* out) const;
+  void multiply_inverse(const double* in, Index count, double* out) const;
   const double* H_rows(Index lane);                                                  // padded
   double error(Index lane) const { return error_[static_cast<std::size_t>(lane)]; }  // NaN: not positive definite
 
  private:
-  void form_gram(const double* w2, Index stride_w2, Index group);
+  void form_gram(const double* w2, Index stride_w2, Index count);
   void unpack_inverse(Index group, Index lane);
 
   Index n_, stride_;
@@ -54,7 +58,7 @@ class LaneFactor {
   std::vector<double> H_;         // [entry of the packed lower triangle, lane]
   std::vector<double> G_;         // [lane, unknown, padded unknown]
   std::vector<double> H_rows_;    // the same, filled on demand
-  std::array<double, kTile> error_{};
+  std::array<double, kSpectra> error_{};
   LaneSystems systems_;
 };
 
