@@ -1,38 +1,10 @@
 #include "bindings.hpp"
-#include "drtengine/ridge.hpp"
+#include "problem.hpp"
+
 #include "drtengine/selection.hpp"
 
 namespace drtengine::bindings {
 namespace {
-
-// The problem on one frequency grid. It comes as a dict with the keys read here (`Problem` in
-// _core.pyi) and borrows the dict's arrays.
-struct Problem {
-  Design design;
-  MatrixMap Z, weights;
-  SolveOptions options;
-
-  explicit Problem(const py::dict& d)
-      : design(assemble(basis_of(d["shape"].cast<int>(), d["epsilon"].cast<double>(), d["log_tau"].cast<DoubleArray>()),
-                        vector_of(d["omega"].cast<DoubleArray>()),
-                        {d["order"].cast<int>(), d["inductance"].cast<bool>(), d["capacitance"].cast<bool>(),
-                         static_cast<Part>(d["part"].cast<int>())})),
-        Z(pairs_of(d["Z"].cast<ComplexArray>())),
-        weights(matrix_of(d["weights"].cast<DoubleArray>())),
-        options{d["nonneg"].cast<bool>(), d.contains("own_weights") && d["own_weights"].cast<bool>(),
-                d["n_threads"].cast<int>(), keep_going(d["progress"])} {}
-};
-
-py::array_t<std::int8_t> status_to_numpy(const std::vector<Status>& status) {
-  return py::array_t<std::int8_t>(static_cast<Index>(status.size()),
-                                  reinterpret_cast<const std::int8_t*>(status.data()));
-}
-
-template <class F>
-auto without_gil(F&& f) {
-  const py::gil_scoped_release released;
-  return f();
-}
 
 py::tuple solve(const py::dict& problem, const DoubleArray& lambda, const DoubleArray& outputs) {
   const Problem p(problem);

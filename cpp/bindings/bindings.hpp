@@ -65,5 +65,6 @@ Basis basis_of(int shape, double epsilon, const DoubleArray& log_tau);
 void register_errors(py::module_& m);
 void register_basis(py::module_& m);
 void register_ridge(py::module_& m);
+void register_log_smooth(py::module_& m);
 
 }  // namespace drtengine::bindings

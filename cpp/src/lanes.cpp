@@ -1,5 +1,7 @@
 #include "drtengine/lanes.hpp"
 
+#include <cmath>
+
 namespace drtengine {
 namespace {
 
@@ -151,7 +153,16 @@ void LaneSystems::solve() {
   }
 }
 
-void LaneSystems::invert() {
+Vec LaneSystems::log_determinant() {
+  double sum[kVecWidth] = {};
+  for (Index i = 0; i < n_; ++i) {
+    const double* inverse = entry(i, i);
+    for (Index lane = 0; lane < kVecWidth; ++lane) sum[lane] -= 2 * std::log(inverse[lane]);
+  }
+  return load(sum);
+}
+
+void LaneSystems::invert_factor() {
   const auto lower = [this](Index i, Index j) { return i >= j ? at(i, j) : Vec{}; };
   // X = L^-1. In a row of blocks, those to the left need the diagonal one: it turns last.
   for (Index i0 = 0; i0 < n_; i0 += kBlock) {
@@ -169,7 +180,12 @@ void LaneSystems::invert() {
       put(i0, j0, x, i0 == j0);
     }
   }
+}
+
+void LaneSystems::invert() {
+  invert_factor();
   // A^-1 = X'X, in place for the same reason
+  const auto lower = [this](Index i, Index j) { return i >= j ? at(i, j) : Vec{}; };
   for (Index i0 = 0; i0 < n_; i0 += kBlock) {
     for (Index j0 = 0; j0 <= i0; j0 += kBlock) {
       put(i0, j0,
