@@ -4,7 +4,7 @@ import pytest
 
 import drtengine as dt
 from drtengine._native import core
-from drtengine.drt import LATTICE
+from drtengine.methods import LATTICE
 from problems import POPULATIONS, TAU, campaign, core_call
 
 GROUP = "GCV"

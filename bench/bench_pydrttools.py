@@ -9,7 +9,7 @@ import pytest
 
 import drtengine as dt
 from drtengine._native import core
-from drtengine.drt import LATTICE
+from drtengine.methods import LATTICE
 from peers import pydrttools
 from problems import GRIDS, TAU, basis_for, campaign, core_call, frequencies
 

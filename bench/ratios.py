@@ -20,7 +20,7 @@ import numpy as np
 
 import drtengine as dt
 from drtengine._native import ISA, core
-from drtengine.drt import LATTICE
+from drtengine.methods import LATTICE
 from drtengine.spectrum import ComplexArray, FloatArray
 from peers import pydrttools
 from peers.quadratic import CVXOPT, SOLVERS, difference, solve_all

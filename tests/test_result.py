@@ -222,6 +222,7 @@ def test_provenance() -> None:
     options = json.loads(attributes["options"])
     assert options == dict(result.options)
     assert options == {
+        "method": "ridge",
         "basis": "gaussian",
         "order": 1,
         "lambda_": "gcv",

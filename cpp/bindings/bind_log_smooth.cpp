@@ -19,7 +19,7 @@ py::dict fit(const py::dict& problem, const py::list& weights) {
   out["log_gamma"] = to_numpy(std::move(s.log_gamma));
   out["free"] = to_numpy(std::move(s.free));
   out["precision"] = to_numpy(std::move(s.precision));
-  out["lambda"] = to_numpy(std::move(s.lambda));
+  out["lambda_"] = to_numpy(std::move(s.lambda));
   out["noise"] = to_numpy(std::move(s.noise));
   out["dof"] = to_numpy(std::move(s.dof));
   out["rss"] = to_numpy(std::move(s.rss));

@@ -24,6 +24,20 @@ class Problem(TypedDict):
     n_threads: int
     progress: Callable[[int, int], object] | None
 
+class LogSolution(TypedDict):
+    log_gamma: Float  # [spectrum, node]
+    free: Float  # [spectrum, free unknown]: R_inf, L_0, 1/C_0
+    precision: Float  # [spectrum, node - 2]
+    # [spectrum] each:
+    lambda_: Float
+    noise: Float
+    dof: Float
+    rss: Float
+    evidence: Float
+    evidence_local: Float
+    weighting: NDArray[np.int8]
+    status: NDArray[np.int8]
+
 isa: str
 cpu_level: str
 
@@ -38,4 +52,5 @@ def solve_ridge(
 ) -> tuple[Float, Float, Float, Float, NDArray[np.int8]]:  # coefficients, free, values, error, status
     ...
 def select_gcv(problem: Problem, lattice: Float, refine: bool) -> tuple[Float, NDArray[np.int8]]: ...
+def fit_log(problem: Problem, weights: list[Float]) -> LogSolution: ...
 def gcv_scores(problem: Problem, lambda_: Float) -> Float: ...

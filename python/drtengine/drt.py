@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from . import options
-from ._native import core
 from .basis import Basis, tau_grid
 from .campaign import Campaign, find_problems, frequency_grids
 from .errors import InvalidInput, Status
+from .methods import METHODS, SOLVERS, GridProblem, empty_arrays
 from .options import PARTS
 from .points import explain, select_points, vanishing_points
 from .result import DrtResult
@@ -21,13 +21,11 @@ from .spectrum import BoolArray, FloatArray, IntArray, Spectrum
 if TYPE_CHECKING:
     from ._core import Problem
 
-LATTICE: FloatArray = 10.0 ** (np.arange(-8 * 20, 2 * 20 + 1) / 20)
-"""Values of lambda that a selector tries: 20 a decade, so that spectra share factorisations."""
-
 
 def fit_drt(
     data: Campaign | Spectrum,
     *,
+    method: str = "ridge",
     basis: str = "gaussian",
     order: int = 1,
     lambda_: float | str | ArrayLike = "gcv",
@@ -36,7 +34,7 @@ def fit_drt(
     inductance: bool = True,
     capacitance: bool = False,
     part: str = "both",
-    weights: str | ArrayLike = "unit",
+    weights: str | ArrayLike = "auto",
     tau: str | ArrayLike | None = None,
     fwhm: float = 0.5,
     shape_factor: float | None = None,
@@ -49,21 +47,24 @@ def fit_drt(
 ) -> DrtResult:
     """Invert impedance spectra to distributions of relaxation times.
 
-    The model is Z = R_inf + i w L_0 + 1/(i w C_0) + int gamma(ln tau)/(1 + i w tau) d ln tau, gamma a
-    sum of basis functions. For each spectrum the sum of squared weighted residuals plus
-    ``lambda_`` times the integral of the squared derivative of gamma is minimised.
+    The model is Z = R_inf + i w L_0 + 1/(i w C_0) + int gamma(ln tau)/(1 + i w tau) d ln tau.
 
     Parameters
     ----------
     data : Campaign or Spectrum
         A single spectrum counts as a campaign of one, but its defects raise.
+    method : {"ridge", "log"}
+        "ridge": gamma is a sum of basis functions; for each spectrum the sum of squared weighted
+        residuals plus ``lambda_`` times the integral of the squared derivative of gamma is
+        minimised. "log": gamma = exp(u), where u is smooth, the more so where it is straight; positive by
+        construction, with smoothness and noise from the evidence.
     basis : str
-        "gaussian", "piecewise_linear", "c0", "c2", "c4", "c6", "inverse_quadratic",
+        Of "ridge". "gaussian", "piecewise_linear", "c0", "c2", "c4", "c6", "inverse_quadratic",
         "inverse_quadric" or "cauchy".
     order : {0, 1, 2}
-        Which derivative of gamma is penalised.
+        Of "ridge". Which derivative of gamma is penalised.
     lambda_ : float, array_like of shape [spectrum], or "gcv"
-        Strength of the penalty. "gcv" chooses it for each spectrum by generalised cross-validation
+        Of "ridge". Strength of the penalty. "gcv" chooses it for each spectrum by generalised cross-validation
         over a lattice of 20 values a decade from 1e-8 to 1e2.
     refine : bool
         Search on between the values of the lattice. Costs a factorisation a spectrum.
@@ -74,8 +75,9 @@ def fit_drt(
     part : {"both", "real", "imaginary"}
         What is fitted. The real part knows nothing of L_0 and C_0, the imaginary nothing of R_inf;
         what is not known is NaN.
-    weights : {"unit", "modulus", "proportional"} or array_like
-        Weights of the residuals: 1; 1/abs(Z); 1/abs(Z') and 1/abs(Z'') of each part, none taken for
+    weights : {"auto", "unit", "modulus", "proportional"} or array_like
+        Weights of the residuals. "auto": for "log" the likelier of "unit" and "modulus" for each spectrum,
+        for "ridge" "unit". The others: 1; 1/abs(Z); 1/abs(Z') and 1/abs(Z'') of each part, none taken for
         smaller than 1 % of abs(Z); or an array of shape [spectrum, point], or [point] if the spectra
         share their frequencies. They are scaled to a mean square of one for each spectrum, so that
         `lambda_` depends on no unit.
@@ -131,6 +133,7 @@ def fit_drt(
         )
     if progress is not None and not callable(progress):
         raise InvalidInput(f"progress must be callable with (done, total), got {progress!r}")
+    options.check_choice("method", method, METHODS)
     options.check_choice("part", part, PARTS)
     order = options.check_order(order, basis)
     refine, nonneg = options.check_flag("refine", refine), options.check_flag("nonneg", nonneg)
@@ -140,12 +143,13 @@ def fit_drt(
     f_min, f_max = options.check_limits(f_min, f_max)
     threads = options.check_threads(n_threads)
     chosen = options.check_lambda(lambda_, campaign)
+    options.check_method(method, chosen, refine, nonneg)
 
     used, notes = select_points(campaign, f_min, f_max, exclude)
     status = (
         campaign.problems.copy() if used is campaign.is_point else find_problems(campaign.frequency, campaign.Z, used)
     )
-    if isinstance(weights, str) and weights != "unit":
+    if isinstance(weights, str) and weights != "unit" and (method, weights) != ("ridge", "auto"):
         weightless = vanishing_points(campaign.Z, used).any(axis=1)
         status[weightless & (status == Status.OK)] = Status.ZERO_IMPEDANCE
     row_weights = options.check_weights(weights, campaign, used & (status == Status.OK)[:, None])
@@ -158,34 +162,29 @@ def fit_drt(
     functions = Basis.on(nodes, basis, fwhm=fwhm, shape_factor=shape_factor)
 
     Z = campaign.Z if area is None else campaign.Z * area
-    arrays = _empty_arrays(len(campaign), nodes.size)
+    arrays = empty_arrays(len(campaign), nodes.size)
+    shape, epsilon, log_tau = functions.key
     done = len(campaign) - sum(rows.size for rows, _ in grids)
     for rows, points in grids:
         Z_here = np.ascontiguousarray(Z if points.all() and len(rows) == len(Z) else Z[np.ix_(rows, points)])
-        shape, epsilon, log_tau = functions.key
+        frequency = campaign.frequency[rows[0], points]
         problem: Problem = {
             "shape": shape,
             "epsilon": epsilon,
             "log_tau": log_tau,
-            "omega": 2 * np.pi * campaign.frequency[rows[0], points],
+            "omega": 2 * np.pi * frequency,
             "order": order,
             "inductance": inductance,
             "capacitance": capacitance,
             "part": PARTS.index(part),
             "Z": Z_here,
-            "weights": options.weights_on_grid(row_weights, Z_here, rows, points),
-            "own_weights": isinstance(row_weights, str) or row_weights.ndim == 2,
+            "weights": np.empty((0, 0)),
             "nonneg": nonneg,
             "n_threads": threads,
             "progress": None if progress is None else _within(progress, done, rows.size, len(campaign)),
         }
-        if isinstance(chosen, str):
-            lambda_here, chosen_status = core.select_gcv({**problem, "progress": None}, LATTICE, refine)
-        else:
-            lambda_here = chosen if chosen.size == 1 else chosen[rows]
-            chosen_status = np.full(rows.size, Status.OK, dtype=np.int8)
-        solved = _solve_grid(problem, functions, campaign.frequency[rows[0], points], lambda_here, rows, arrays)
-        status[rows] = np.where(solved == Status.OK, chosen_status, solved)
+        grid = GridProblem(problem, functions, frequency, rows, points, row_weights, chosen, refine)
+        status[rows] = SOLVERS[method](grid, arrays)
         done += rows.size
 
     unusual = [explain(campaign, int(i), Status(status[i]), used) for i in np.flatnonzero(status != Status.OK)]
@@ -197,6 +196,7 @@ def fit_drt(
         campaign=campaign,
         used=used,
         options={
+            "method": method,
             "basis": basis,
             "order": order,
             "lambda_": chosen if isinstance(chosen, str) else chosen.tolist() if np.ndim(lambda_) else float(chosen[0]),
@@ -216,53 +216,6 @@ def fit_drt(
         notes=(*campaign.notes, *notes, *unusual),
         **arrays,
     )
-
-
-def _solve_grid(
-    p: Problem,
-    basis: Basis,
-    frequency: FloatArray,
-    lambda_: FloatArray,
-    rows: IntArray,
-    arrays: dict[str, Any],
-) -> NDArray[np.int8]:
-    """Solve the spectra of one grid, put the answers into their rows and return the status of each."""
-    window = 1 / (2 * np.pi * frequency.max()), 1 / (2 * np.pi * frequency.min())
-    outputs = np.column_stack(
-        [basis.values(basis.tau).T, basis.integrals(basis.tau[0], basis.tau[-1]), basis.integrals(*window)]
-    )
-    coefficients, free, values, error, status = core.solve_ridge(
-        p, np.ascontiguousarray(lambda_), np.ascontiguousarray(outputs)
-    )
-    whole = rows.size == len(arrays["lambda_"])
-    count = basis.tau.size
-    for name, array in (("coefficients", coefficients), ("gamma", values[:, :count])):
-        if whole:
-            arrays[name] = array
-        else:
-            arrays[name][rows] = array
-    arrays["R_pol"][rows] = values[:, count]
-    arrays["R_pol_window"][rows] = values[:, count + 1]
-    arrays["lambda_"][rows] = lambda_
-    arrays["error"][rows] = error
-    columns = iter(free.T)
-    if p["part"] != PARTS.index("imaginary"):
-        arrays["R_inf"][rows] = next(columns)
-    if p["part"] != PARTS.index("real"):
-        if p["inductance"]:
-            arrays["L_0"][rows] = next(columns)
-        if p["capacitance"]:
-            with np.errstate(divide="ignore"):
-                arrays["C_0"][rows] = 1 / next(columns)
-    return status
-
-
-def _empty_arrays(n_spectra: int, n_tau: int) -> dict[str, Any]:
-    """NaN for everything a spectrum may turn out not to have."""
-    arrays: dict[str, Any] = {name: np.full((n_spectra, n_tau), np.nan) for name in ("coefficients", "gamma")}
-    for name in ("R_inf", "L_0", "C_0", "R_pol", "R_pol_window", "lambda_", "error"):
-        arrays[name] = np.full(n_spectra, np.nan)
-    return arrays
 
 
 def _nodes(campaign: Campaign, grids: list[tuple[IntArray, BoolArray]], tau: str | ArrayLike | None) -> FloatArray:

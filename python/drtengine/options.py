@@ -12,7 +12,7 @@ from .errors import InvalidInput, near_miss
 from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray, frozen_array
 
 PARTS = ("both", "real", "imaginary")
-WEIGHTS = ("unit", "modulus", "proportional")
+WEIGHTS = ("auto", "unit", "modulus", "proportional")
 SELECTORS = ("gcv",)
 
 PROPORTIONAL_FLOOR = 0.01
@@ -89,6 +89,18 @@ def check_lambda(lambda_: float | str | ArrayLike, campaign: Campaign) -> FloatA
         where = f" for {campaign.label(int(bad[0]))}" if array.size > 1 else ""
         raise InvalidInput(f"lambda_ must be positive and finite, got {array[bad[0]]:g}{where}")
     return array
+
+
+def check_method(method: str, lambda_: FloatArray | str, refine: bool, nonneg: bool) -> None:
+    """Raise where an option asks for something that only the ridge can do."""
+    if method == "ridge":
+        return
+    if not isinstance(lambda_, str):
+        raise InvalidInput(f"method={method!r} finds its own smoothness; lambda_ is an option of method='ridge'")
+    if refine:
+        raise InvalidInput("refine=True is an option of method='ridge'")
+    if not nonneg:
+        raise InvalidInput(f"gamma is positive by construction with method={method!r}; use method='ridge'")
 
 
 def check_weights(weights: str | ArrayLike, campaign: Campaign, used: BoolArray) -> FloatArray | str:

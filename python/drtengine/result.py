@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._native import ISA, core
-from .basis import Basis
+from .basis import Basis, positive_array
 from .campaign import Campaign, frequency_grids
 from .errors import InvalidInput, Status
-from .spectrum import BoolArray, ComplexArray, FloatArray
+from .smooth import between_nodes
+from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,11 +31,12 @@ _PER_SPECTRUM = {  # name: (unit per ohm of impedance, description)
     "R_pol": ("{ohm}", "integral of gamma over ln(tau), whole grid"),
     "R_pol_window": ("{ohm}", "integral of gamma over ln(tau), between 1/(2 pi f_max) and 1/(2 pi f_min)"),
     "lambda_": ("1", "regularisation parameter"),
+    "noise": ("1", "estimated standard deviation of Re and Im, relative to abs(Z) or its geometric mean"),
     "error": ("1", "estimated numerical error of the coefficients, relative to the largest"),
 }
 _TAKEN = {  # names of what else stands in tables
     *("name", "point", "tau", "frequency", "Z", "Z_real", "Z_imag", "point_time", "used", "in_window", "gamma"),
-    *("coefficients", "residual_rms", "status", *_PER_SPECTRUM),
+    *("coefficients", "residual_rms", "status", "method", "weighting", *_PER_SPECTRUM),
 }
 _COORDINATE_UNITS = {"voltage": "V", "current": "A", "temperature": "degC", "time": "s", "soc": "1", "cycle": "1"}
 
@@ -49,9 +51,13 @@ class DrtResult:
     Attributes
     ----------
     basis : Basis
-        Functions and their nodes.
+        Functions of method "ridge"; its nodes serve every method.
+    method : ndarray of str, shape [spectrum]
+        "ridge" or "log"; "" where there is no answer.
+    weighting : ndarray of str, shape [spectrum]
+        The weights used: "unit", "modulus", "proportional" or "array".
     coefficients : ndarray, shape [spectrum, tau]
-        Coefficients of the basis functions, ohm.
+        Coefficients of the basis functions, ohm; for "log" gamma at the nodes.
     gamma : ndarray, shape [spectrum, tau]
         gamma at the nodes, ohm per unit ln(tau).
     R_inf, L_0, C_0 : ndarray, shape [spectrum]
@@ -59,6 +65,10 @@ class DrtResult:
     R_pol, R_pol_window : ndarray, shape [spectrum]
         Integral of gamma over ln(tau): from the first to the last node, and over the measured window.
     lambda_ : ndarray, shape [spectrum]
+        Strength of the penalty; for "log" the precision of the second differences of ln(gamma), if it were one.
+    noise : ndarray, shape [spectrum]
+        Estimated standard deviation of Re and Im each, relative to abs(Z) where the weights are "modulus",
+        to its geometric mean where they are "unit". NaN for "ridge", which has no estimate.
     error : ndarray, shape [spectrum]
         Estimated numerical error of the coefficients, relative to the largest. This is about rounding;
         it says nothing about noise or about the choice of lambda.
@@ -75,6 +85,8 @@ class DrtResult:
     """
 
     basis: Basis
+    method: NDArray[np.str_]
+    weighting: NDArray[np.str_]
     coefficients: FloatArray
     gamma: FloatArray
     R_inf: FloatArray
@@ -83,6 +95,7 @@ class DrtResult:
     R_pol: FloatArray
     R_pol_window: FloatArray
     lambda_: FloatArray
+    noise: FloatArray
     error: FloatArray
     status: NDArray[np.int8]
     campaign: Campaign
@@ -91,7 +104,7 @@ class DrtResult:
     notes: Sequence[str] = field(default_factory=tuple)
 
     def __post_init__(self) -> None:
-        for name in ("coefficients", "gamma", "status", "used", *_PER_SPECTRUM):
+        for name in ("method", "weighting", "coefficients", "gamma", "status", "used", *_PER_SPECTRUM):
             getattr(self, name).flags.writeable = False
         object.__setattr__(self, "options", MappingProxyType(dict(self.options)))  # the class is frozen
         object.__setattr__(self, "notes", tuple(self.notes))
@@ -162,7 +175,17 @@ class DrtResult:
         InvalidInput
             If a tau is not positive and finite.
         """
+        if (self.method == "log").any():
+            at = positive_array(tau, "tau")
+            values = between_nodes(self.tau, self.gamma, at)
+            linear = self.method != "log"
+            values[linear] = self._times(self.basis.values(at).T, linear)
+            return values
         return core.multiply_rows(self.coefficients, np.ascontiguousarray(self.basis.values(tau).T))
+
+    def _times(self, matrix: FloatArray, rows: BoolArray | IntArray) -> FloatArray:
+        """Coefficients of some spectra times a matrix [node, output]."""
+        return core.multiply_rows(np.ascontiguousarray(self.coefficients[rows]), np.ascontiguousarray(matrix))
 
     @cached_property
     def Z_fit(self) -> ComplexArray:
@@ -176,19 +199,21 @@ class DrtResult:
             f = self.frequency[rows[0], points]
             if f.size == 0 or not np.isfinite(f).all():
                 continue
-            kernel, omega = self.basis.kernel(f), 2 * np.pi * f
-            coefficients = np.ascontiguousarray(self.coefficients[rows])
-            where = np.ix_(rows, points)
-            if part != "imaginary":
-                real = core.multiply_rows(coefficients, np.ascontiguousarray(kernel.real.T))
-                fit.real[where] = real + self.R_inf[rows, None]
-            if part != "real":
-                imag = core.multiply_rows(coefficients, np.ascontiguousarray(kernel.imag.T))
-                if self.options["inductance"]:
-                    imag += omega * self.L_0[rows, None]
-                if self.options["capacitance"]:
-                    imag -= 1 / (omega * self.C_0[rows, None])
-                fit.imag[where] = imag
+            omega = 2 * np.pi * f
+            smooth = self.method[rows] == "log"
+            for some, basis in ((rows[smooth], Basis("piecewise_linear", 1.0, self.tau)), (rows[~smooth], self.basis)):
+                if some.size == 0:
+                    continue
+                kernel, where = basis.kernel(f), np.ix_(some, points)
+                if part != "imaginary":
+                    fit.real[where] = self._times(kernel.real.T, some) + self.R_inf[some, None]
+                if part != "real":
+                    imag = self._times(kernel.imag.T, some)
+                    if self.options["inductance"]:
+                        imag += omega * self.L_0[some, None]
+                    if self.options["capacitance"]:
+                        imag -= 1 / (omega * self.C_0[some, None])
+                    fit.imag[where] = imag
         return fit
 
     @cached_property
@@ -219,6 +244,7 @@ class DrtResult:
             {
                 "name": [self.campaign.label(i) for i in range(len(self))],
                 **{column: self.coordinates[name] for name, column in _columns(self.coordinates).items()},
+                "method": self.method,
                 **{name: getattr(self, name) for name in _PER_SPECTRUM if name != "error"},
                 "residual_rms": rms,
                 "status": [Status(s).name for s in self.status],
@@ -256,6 +282,8 @@ class DrtResult:
             "frequency": (per_point, self.frequency, {"units": "Hz"}),
             "Z": (per_point, self.campaign.Z, {"units": "ohm", "long_name": "measured impedance, true sign"}),
             "used": (per_point, self.used, {"long_name": "points that took part"}),
+            "method": ("spectrum", self.method.astype(object), {"long_name": "how gamma was estimated"}),
+            "weighting": ("spectrum", self.weighting.astype(object), {"long_name": "weights of the residuals"}),
             "status": ("spectrum", self.status, {"flags": ", ".join(f"{s.value}: {s.name}" for s in Status)}),
         }
         for name, (unit, description) in _PER_SPECTRUM.items():
@@ -320,6 +348,8 @@ class DrtResult:
             )
             return cls(
                 basis=Basis(str(attributes["basis"]), float(attributes["epsilon"]), array["tau"]),
+                method=array["method"].astype(str),
+                weighting=array["weighting"].astype(str),
                 coefficients=array["coefficients"],
                 gamma=array["gamma"],
                 **{name: array[name] for name in _PER_SPECTRUM},
