@@ -1,6 +1,7 @@
 #include "bindings.hpp"
 #include "problem.hpp"
 
+#include "drtengine/log_band.hpp"
 #include "drtengine/log_smooth.hpp"
 
 namespace drtengine::bindings {
@@ -30,11 +31,33 @@ py::dict fit(const py::dict& problem, const py::list& weights) {
   return out;
 }
 
+py::dict bands(const py::dict& problem, const DoubleArray& functionals, int kind, double level, bool noise_model,
+               std::uint64_t seed) {
+  const Problem p(problem);
+  const MatrixMap functionals_view = matrix_of(functionals);
+  const BandOptions options{static_cast<BandKind>(kind), level, noise_model, seed};
+  Bands b = without_gil([&] {
+    return find_bands(p.design, p.spacing(), p.Z, p.weights, functionals_view, options, p.options.n_threads,
+                      p.options.keep_going);
+  });
+  py::dict out;
+  out["centre"] = to_numpy(std::move(b.centre));
+  out["deviation"] = to_numpy(std::move(b.deviation));
+  out["integral"] = to_numpy(std::move(b.integral));
+  out["u_integral"] = to_numpy(std::move(b.u_integral));
+  out["u_R_inf"] = to_numpy(std::move(b.u_R_inf));
+  out["exponent"] = to_numpy(std::move(b.exponent));
+  out["factor"] = to_numpy(std::move(b.factor));
+  out["status"] = status_to_numpy(b.status);
+  return out;
+}
+
 }  // namespace
 
 void register_log_smooth(py::module_& m) {
   using py::literals::operator""_a;
   m.def("fit_log", &fit, "problem"_a, "weights"_a);
+  m.def("find_bands", &bands, "problem"_a, "functionals"_a, "kind"_a, "level"_a, "noise_model"_a, "seed"_a);
 }
 
 }  // namespace drtengine::bindings

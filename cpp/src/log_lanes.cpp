@@ -10,6 +10,8 @@
 namespace drtengine {
 namespace {
 
+constexpr double kSmallestStart = 1e-9;  // of the largest |z|: what gamma starts from where Z' does not change
+constexpr double kFirstPrecision = 1;
 constexpr double kFirstDamping = 1e-3, kLessDamping = 0.2, kMoreDamping = 6;
 constexpr double kLeastDamping = 1e-9, kMostDamping = 1e3;
 constexpr double kAlwaysDamped = 1e-11;
@@ -83,6 +85,60 @@ double weight(double gamma, double largest) { return std::min(1.0, gamma / (kMat
 
 }  // namespace
 
+LogFit flat_start(const Design& design, double h, const Vector& z, const Vector& w2) {
+  double lowest = std::numeric_limits<double>::infinity(), highest = -lowest;
+  const bool real = design.used[0];
+  for (Index r = real ? 0 : 1; r < design.rows(); r += 2) {
+    if (!(w2[r] > 0)) continue;
+    lowest = std::min(lowest, z[r]);
+    highest = std::max(highest, z[r]);
+  }
+  const auto n_nodes = static_cast<double>(design.n_basis);
+  LogFit fit;
+  fit.z = z.data();
+  fit.w2 = w2.data();
+  fit.theta.assign(static_cast<std::size_t>(design.size()), 0.0);
+  std::fill_n(fit.theta.begin(), design.n_basis, std::log(std::max(highest - lowest, kSmallestStart) / (n_nodes * h)));
+  if (real) fit.theta[static_cast<std::size_t>(design.n_basis)] = lowest;
+  fit.precision.assign(static_cast<std::size_t>(design.n_basis - 2), kFirstPrecision);
+  return fit;
+}
+
+void normalize_weights(Vector& w2) {
+  const auto used = w2.array() > 0;
+  const double mean_log = used.select(w2.array(), 1.0).log().sum() / static_cast<double>(used.count());
+  w2 *= std::exp(-mean_log);
+}
+
+Vector amplitudes(const LogFit& fit, Index n_nodes) {
+  Vector y = Eigen::Map<const Vector>(fit.theta.data(), static_cast<Index>(fit.theta.size()));
+  y.head(n_nodes) = y.head(n_nodes).array().exp();
+  return y;
+}
+
+RowMatrix roughness_matrix(const std::vector<double>& precision, double h) {
+  const Index n = static_cast<Index>(precision.size()) + 2;
+  RowMatrix P = RowMatrix::Zero(n, n);
+  const Eigen::Vector3d second = Eigen::Vector3d(1, -2, 1) * std::pow(h, -1.5);
+  for (Index j = 0; j < n - 2; ++j) {
+    P.block<3, 3>(j, j) += precision[static_cast<std::size_t>(j)] * second * second.transpose();
+  }
+  const Eigen::Vector2d first = Eigen::Vector2d(-1, 1) / h;
+  for (const Index i : {Index{0}, n - 2}) P.block<2, 2>(i, i) += kEndPrecision * first * first.transpose();
+  return P;
+}
+
+Vector roughness_gradient(const std::vector<double>& precision, double h, const Vector& u) {
+  const Index n = u.size();
+  Vector gradient = roughness_matrix(precision, h) * u;
+  for (const Index i : {Index{0}, n - 2}) {
+    const double pull = kEndPrecision * (i == 0 ? kEndSlope : -kEndSlope) / h;
+    gradient[i] += pull;
+    gradient[i + 1] -= pull;
+  }
+  return gradient;
+}
+
 LogLanes::LogLanes(const RowMatrix& A, Index n_nodes, double h)
     : A_(with_whole_blocks(A)),
       At_(with_whole_blocks(A.transpose())),
@@ -140,12 +196,7 @@ void LogLanes::start(Index lane, LogFit& fit) {
   for (Index j = 0; j < n_nodes_ - 2; ++j) put(precision_, j, lane, fit.precision[static_cast<std::size_t>(j)]);
   form_gram(lane, fit.w2);
   if (fit.noise2 == 0) {
-    const Vector y = [&] {
-      Vector values = Eigen::Map<const Vector>(fit.theta.data(), n_);
-      values.head(n_nodes_) = values.head(n_nodes_).array().exp();
-      return values;
-    }();
-    const Vector residual = Eigen::Map<const Vector>(fit.z, n_rows_) - A_.topRows(n_rows_) * y;
+    const Vector residual = Eigen::Map<const Vector>(fit.z, n_rows_) - A_.topRows(n_rows_) * amplitudes(fit, n_nodes_);
     fit.noise2 = 0.1 * Eigen::Map<const Vector>(fit.w2, n_rows_).dot(residual.cwiseAbs2()) / fit.rows;
   }
   const auto l = static_cast<std::size_t>(lane);

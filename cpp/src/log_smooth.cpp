@@ -11,18 +11,8 @@ namespace drtengine {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr Index kChunk = 64;  // spectra that one worker takes at a time
-constexpr double kFirstPrecision = 1;
-constexpr double kRuledOut = 10;         // in ln likelihood
-constexpr double kSmallestStart = 1e-9;  // of the largest |Z|: what gamma starts from where Z' does not change
-
-// Scales squared weights to a geometric mean of one over the rows in use, so that the evidence of
-// fits with other weights compares.
-void normalize(Vector& w2) {
-  const auto used = w2.array() > 0;
-  const double mean_log = used.select(w2.array(), 1.0).log().sum() / static_cast<double>(used.count());
-  w2 *= std::exp(-mean_log);
-}
+constexpr Index kChunk = 64;      // spectra that one worker takes at a time
+constexpr double kRuledOut = 10;  // in ln likelihood
 
 class Worker {
  public:
@@ -57,7 +47,7 @@ class Worker {
     for (const RowWeights& candidate : weights_) {
       Vector w2(design_.rows());
       candidate.squared(s, w2.data());
-      normalize(w2);
+      normalize_weights(w2);
       spectrum.w2.push_back(std::move(w2));
     }
     for (Index r = 0; r < design_.rows(); ++r) {
@@ -67,26 +57,8 @@ class Worker {
     return spectrum;
   }
 
-  // Starts from a flat gamma that is worth the change of Z' (or of Z'', where only that is fitted).
   LogFit first_fit(const Spectrum& spectrum, std::size_t candidate) const {
-    const Vector& w2 = spectrum.w2[candidate];
-    double lowest = std::numeric_limits<double>::infinity(), highest = -lowest;
-    const bool real = design_.used[0];
-    for (Index r = real ? 0 : 1; r < design_.rows(); r += 2) {
-      if (!(w2[r] > 0)) continue;
-      lowest = std::min(lowest, spectrum.z[r]);
-      highest = std::max(highest, spectrum.z[r]);
-    }
-    const auto n_nodes = static_cast<double>(design_.n_basis);
-    LogFit fit;
-    fit.z = spectrum.z.data();
-    fit.w2 = w2.data();
-    fit.theta.assign(static_cast<std::size_t>(design_.size()), 0.0);
-    std::fill_n(fit.theta.begin(), design_.n_basis,
-                std::log(std::max(highest - lowest, kSmallestStart) / (n_nodes * h_)));
-    if (real) fit.theta[static_cast<std::size_t>(design_.n_basis)] = lowest;
-    fit.precision.assign(static_cast<std::size_t>(design_.n_basis - 2), kFirstPrecision);
-    return fit;
+    return flat_start(design_, h_, spectrum.z, spectrum.w2[candidate]);
   }
 
   // Replaces fits with the first candidate weights by such with others where those have the larger
@@ -115,9 +87,7 @@ class Worker {
   // How much likelier, in ln, the residuals of a fit are under other weights.
   double gain_seen_in_residuals(const Spectrum& spectrum, const LogFit& fit, const Vector& w2) const {
     if (fit.failed) return 0;
-    Vector y = Eigen::Map<const Vector>(fit.theta.data(), design_.size());
-    y.head(design_.n_basis) = y.head(design_.n_basis).array().exp();
-    const Vector squares = (spectrum.z - design_.A * y).cwiseAbs2();
+    const Vector squares = (spectrum.z - design_.A * amplitudes(fit, design_.n_basis)).cwiseAbs2();
     return fit.rows / 2 * std::log(fit.rss / w2.dot(squares));
   }
 

@@ -10,8 +10,8 @@
 // No fit depends on its company: a lane takes the next one when it has finished the last.
 #pragma once
 
+#include "drtengine/design.hpp"
 #include "drtengine/lanes.hpp"
-#include "drtengine/types.hpp"
 
 #include <array>
 #include <vector>
@@ -40,6 +40,22 @@ struct LogFit {
   int steps = 0;
   bool converged = false, failed = false;
 };
+
+// A start with a flat gamma that is worth the change of Z' (or of Z'', where only that is fitted).
+// z and w2 must outlive the fit.
+LogFit flat_start(const Design& design, double h, const Vector& z, const Vector& w2);
+
+// Scales squared weights to a geometric mean of one over the rows in use, so that the evidence of
+// fits with other weights compares.
+void normalize_weights(Vector& w2);
+
+// gamma at the nodes, then the free unknowns.
+Vector amplitudes(const LogFit& fit, Index n_nodes);
+
+// The matrix of the part of the objective that depends on u alone, [node, node], for these
+// precisions, and its gradient at u.
+RowMatrix roughness_matrix(const std::vector<double>& precision, double h);
+Vector roughness_gradient(const std::vector<double>& precision, double h, const Vector& u);
 
 class LogLanes {
  public:
