@@ -238,6 +238,9 @@ def test_provenance() -> None:
         "f_max": None,
         "exclude": "points",
         "area": None,
+        "band": None,
+        "band_kind": None,
+        "seed": None,
     }
 
 

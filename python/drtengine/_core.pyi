@@ -38,6 +38,17 @@ class LogSolution(TypedDict):
     weighting: NDArray[np.int8]
     status: NDArray[np.int8]
 
+class BandSolution(TypedDict):
+    centre: Float  # [spectrum, node] of ln gamma
+    deviation: Float
+    integral: Float  # [spectrum, functional]
+    u_integral: Float
+    # [spectrum] each:
+    u_R_inf: Float
+    exponent: Float
+    factor: Float
+    status: NDArray[np.int8]
+
 isa: str
 cpu_level: str
 
@@ -53,4 +64,7 @@ def solve_ridge(
     ...
 def select_gcv(problem: Problem, lattice: Float, refine: bool) -> tuple[Float, NDArray[np.int8]]: ...
 def fit_log(problem: Problem, weights: list[Float]) -> LogSolution: ...
+def find_bands(
+    problem: Problem, functionals: Float, kind: int, level: float, noise_model: bool, seed: int
+) -> BandSolution: ...
 def gcv_scores(problem: Problem, lambda_: Float) -> Float: ...

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import options
+from .bands import check_band
 from .basis import Basis, tau_grid
 from .campaign import Campaign, find_problems, frequency_grids
 from .errors import InvalidInput, Status
-from .methods import METHODS, SOLVERS, GridProblem, empty_arrays
+from .methods import METHODS, SOLVERS, Band, GridProblem, empty_arrays
 from .options import PARTS
 from .points import explain, select_points, vanishing_points
 from .result import DrtResult
@@ -42,6 +43,9 @@ def fit_drt(
     f_max: float | None = None,
     exclude: ArrayLike | None = None,
     area: float | None = None,
+    band: float | None = None,
+    band_kind: str = "calibrated",
+    seed: int = 0,
     n_threads: int | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> DrtResult:
@@ -96,6 +100,16 @@ def fit_drt(
         if the spectra share their frequencies.
     area : float, optional
         Electrode area in cm2: all results are then in ohm cm2, H cm2 and F/cm2.
+    band : float, optional
+        Level, such as 0.95, of a band of gamma: `gamma_low` and `gamma_high` of the result, and `u_R_inf`,
+        `u_R_pol`, `u_R_pol_window`. For method "log".
+    band_kind : {"calibrated", "one-sided", "simultaneous"}
+        "calibrated": pointwise, covers as often as it says on average over tau. "one-sided": never too
+        narrow, about a fifth wider. "simultaneous": holds for the whole curve at once. All three take gamma
+        to be smooth: at a jump or a pole of gamma (a Gerischer element, an ideal RC) none is valid, while
+        the uncertainties of integrals stay so.
+    seed : int
+        Of the draws that a simultaneous band needs.
     n_threads : int, optional
         Default: the CPUs this process may use. The result does not depend on it.
     progress : callable, optional
@@ -144,6 +158,8 @@ def fit_drt(
     threads = options.check_threads(n_threads)
     chosen = options.check_lambda(lambda_, campaign)
     options.check_method(method, chosen, refine, nonneg)
+    check_band(band, band_kind, seed, method)
+    wanted = None if band is None else Band(float(band), band_kind, int(seed))
 
     used, notes = select_points(campaign, f_min, f_max, exclude)
     status = (
@@ -162,7 +178,7 @@ def fit_drt(
     functions = Basis.on(nodes, basis, fwhm=fwhm, shape_factor=shape_factor)
 
     Z = campaign.Z if area is None else campaign.Z * area
-    arrays = empty_arrays(len(campaign), nodes.size)
+    arrays = empty_arrays(len(campaign), nodes.size, band=band is not None)
     shape, epsilon, log_tau = functions.key
     done = len(campaign) - sum(rows.size for rows, _ in grids)
     for rows, points in grids:
@@ -183,7 +199,7 @@ def fit_drt(
             "n_threads": threads,
             "progress": None if progress is None else _within(progress, done, rows.size, len(campaign)),
         }
-        grid = GridProblem(problem, functions, frequency, rows, points, row_weights, chosen, refine)
+        grid = GridProblem(problem, functions, frequency, rows, points, row_weights, chosen, refine, wanted)
         status[rows] = SOLVERS[method](grid, arrays)
         done += rows.size
 
@@ -212,6 +228,9 @@ def fit_drt(
             "f_max": f_max,
             "exclude": None if exclude is None else "points",
             "area": area,
+            "band": wanted and wanted.level,
+            "band_kind": wanted and wanted.kind,
+            "seed": wanted and wanted.seed,
         },
         notes=(*campaign.notes, *notes, *unusual),
         **arrays,

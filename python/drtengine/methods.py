@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._native import core
+from .bands import find_bands
 from .basis import Basis
 from .errors import Status
 from .options import PARTS, weights_on_grid
@@ -22,6 +23,20 @@ LATTICE: FloatArray = 10.0 ** (np.arange(-8 * 20, 2 * 20 + 1) / 20)
 """Values of lambda that a selector tries: 20 a decade, so that spectra share factorisations."""
 
 METHODS = ("ridge", "log")
+
+PER_SPECTRUM = (
+    *("R_inf", "L_0", "C_0", "R_pol", "R_pol_window", "lambda_", "noise", "error"),
+    *("u_R_inf", "u_R_pol", "u_R_pol_window"),
+)
+"""Arrays [spectrum] of a result."""
+
+
+class Band(NamedTuple):
+    """What is asked of a band: level, kind and the seed of its draws."""
+
+    level: float
+    kind: str
+    seed: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +58,7 @@ class GridProblem:
         As given.
     lambda_ : str or ndarray, shape [1 or spectrum of the campaign]
     refine : bool
+    band : Band or None
     """
 
     core: Problem
@@ -53,6 +69,7 @@ class GridProblem:
     weights: FloatArray | str
     lambda_: FloatArray | str
     refine: bool
+    band: Band | None
 
     @property
     def window(self) -> tuple[float, float]:
@@ -60,10 +77,11 @@ class GridProblem:
         return 1 / (2 * np.pi * self.frequency.max()), 1 / (2 * np.pi * self.frequency.min())
 
 
-def empty_arrays(n_spectra: int, n_tau: int) -> dict[str, Any]:
+def empty_arrays(n_spectra: int, n_tau: int, *, band: bool) -> dict[str, Any]:
     """NaN for everything a spectrum may turn out not to have."""
-    arrays: dict[str, Any] = {name: np.full((n_spectra, n_tau), np.nan) for name in ("coefficients", "gamma")}
-    for name in ("R_inf", "L_0", "C_0", "R_pol", "R_pol_window", "lambda_", "error", "noise"):
+    curves = ("coefficients", "gamma", *(("gamma_low", "gamma_high") if band else ()))
+    arrays: dict[str, Any] = {name: np.full((n_spectra, n_tau), np.nan) for name in curves}
+    for name in PER_SPECTRUM:
         arrays[name] = np.full(n_spectra, np.nan)
     arrays["method"] = np.full(n_spectra, "", dtype="U8")
     arrays["weighting"] = np.full(n_spectra, "", dtype="U12")
@@ -122,7 +140,20 @@ def solve_smooth(grid: GridProblem, arrays: dict[str, Any]) -> NDArray[np.int8]:
     names = CANDIDATES if automatic else (grid.weights if isinstance(grid.weights, str) else "array",)
     arrays["weighting"][rows] = np.array(names)[solution["weighting"]]
     _put_free(arrays, grid, solution["free"])
+    if grid.band is not None:
+        _put_band(arrays, grid, problem)
     return solution["status"]
+
+
+def _put_band(arrays: dict[str, Any], grid: GridProblem, problem: Problem) -> None:
+    assert grid.band is not None
+    tau, rows = grid.basis.tau, grid.rows
+    low, high, found = find_bands(
+        problem, grid.weights, rows, grid.points, [(tau[0], tau[-1]), grid.window], **grid.band._asdict()
+    )
+    arrays["gamma_low"][rows], arrays["gamma_high"][rows] = low, high
+    arrays["u_R_pol"][rows], arrays["u_R_pol_window"][rows] = found["u_integral"].T
+    arrays["u_R_inf"][rows] = found["u_R_inf"]
 
 
 SOLVERS = {"ridge": solve_ridge, "log": solve_smooth}

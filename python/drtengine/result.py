@@ -32,11 +32,14 @@ _PER_SPECTRUM = {  # name: (unit per ohm of impedance, description)
     "R_pol_window": ("{ohm}", "integral of gamma over ln(tau), between 1/(2 pi f_max) and 1/(2 pi f_min)"),
     "lambda_": ("1", "regularisation parameter"),
     "noise": ("1", "estimated standard deviation of Re and Im, relative to abs(Z) or its geometric mean"),
+    "u_R_inf": ("{ohm}", "standard uncertainty of R_inf"),
+    "u_R_pol": ("{ohm}", "standard uncertainty of R_pol"),
+    "u_R_pol_window": ("{ohm}", "standard uncertainty of R_pol_window"),
     "error": ("1", "estimated numerical error of the coefficients, relative to the largest"),
 }
 _TAKEN = {  # names of what else stands in tables
     *("name", "point", "tau", "frequency", "Z", "Z_real", "Z_imag", "point_time", "used", "in_window", "gamma"),
-    *("coefficients", "residual_rms", "status", "method", "weighting", *_PER_SPECTRUM),
+    *("gamma_low", "gamma_high", "coefficients", "residual_rms", "status", "method", "weighting", *_PER_SPECTRUM),
 }
 _COORDINATE_UNITS = {"voltage": "V", "current": "A", "temperature": "degC", "time": "s", "soc": "1", "cycle": "1"}
 
@@ -72,6 +75,8 @@ class DrtResult:
     error : ndarray, shape [spectrum]
         Estimated numerical error of the coefficients, relative to the largest. This is about rounding;
         it says nothing about noise or about the choice of lambda.
+    u_R_inf, u_R_pol, u_R_pol_window : ndarray, shape [spectrum]
+        Standard uncertainties, where a band was asked for; else NaN.
     status : ndarray of int8, shape [spectrum]
         `Status`.
     campaign : Campaign
@@ -82,6 +87,9 @@ class DrtResult:
         As given to `fit_drt`.
     notes : sequence of str
         What was dropped, refused or found odd, in words.
+    gamma_low, gamma_high : ndarray, shape [spectrum, tau], or None
+        The band of gamma at the nodes, where one was asked for. It need not have gamma in its middle, since
+        it stands around a less smoothed estimate.
     """
 
     basis: Basis
@@ -97,15 +105,22 @@ class DrtResult:
     lambda_: FloatArray
     noise: FloatArray
     error: FloatArray
+    u_R_inf: FloatArray
+    u_R_pol: FloatArray
+    u_R_pol_window: FloatArray
     status: NDArray[np.int8]
     campaign: Campaign
     used: BoolArray
     options: Mapping[str, Any]
     notes: Sequence[str] = field(default_factory=tuple)
+    gamma_low: FloatArray | None = None
+    gamma_high: FloatArray | None = None
 
     def __post_init__(self) -> None:
-        for name in ("method", "weighting", "coefficients", "gamma", "status", "used", *_PER_SPECTRUM):
-            getattr(self, name).flags.writeable = False
+        arrays = ("method", "weighting", "coefficients", "gamma", "gamma_low", "gamma_high", "status", "used")
+        for name in (*arrays, *_PER_SPECTRUM):
+            if getattr(self, name) is not None:
+                getattr(self, name).flags.writeable = False
         object.__setattr__(self, "options", MappingProxyType(dict(self.options)))  # the class is frozen
         object.__setattr__(self, "notes", tuple(self.notes))
 
@@ -183,6 +198,28 @@ class DrtResult:
             return values
         return core.multiply_rows(self.coefficients, np.ascontiguousarray(self.basis.values(tau).T))
 
+    def evaluate_band(self, tau: ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Give the band of gamma at any relaxation times, between the nodes smooth in ln(gamma).
+
+        Parameters
+        ----------
+        tau : array_like, shape [tau]
+            In s, positive.
+
+        Returns
+        -------
+        low, high : ndarray, shape [spectrum, tau]
+
+        Raises
+        ------
+        InvalidInput
+            If the result has no band, or a tau is not positive and finite.
+        """
+        if self.gamma_low is None or self.gamma_high is None:
+            raise InvalidInput("the result has no band; ask fit_drt for one with band=0.95")
+        at = positive_array(tau, "tau")
+        return between_nodes(self.tau, self.gamma_low, at), between_nodes(self.tau, self.gamma_high, at)
+
     def _times(self, matrix: FloatArray, rows: BoolArray | IntArray) -> FloatArray:
         """Coefficients of some spectra times a matrix [node, output]."""
         return core.multiply_rows(np.ascontiguousarray(self.coefficients[rows]), np.ascontiguousarray(matrix))
@@ -245,11 +282,15 @@ class DrtResult:
                 "name": [self.campaign.label(i) for i in range(len(self))],
                 **{column: self.coordinates[name] for name, column in _columns(self.coordinates).items()},
                 "method": self.method,
-                **{name: getattr(self, name) for name in _PER_SPECTRUM if name != "error"},
+                **{name: getattr(self, name) for name in _PER_SPECTRUM if name != "error" and self._is_known(name)},
                 "residual_rms": rms,
                 "status": [Status(s).name for s in self.status],
             }
         )
+
+    def _is_known(self, name: str) -> bool:
+        """Whether a column is worth showing: uncertainties may not have been asked for."""
+        return not name.startswith("u_") or bool(np.isfinite(getattr(self, name)).any())
 
     def to_frame(self) -> pd.DataFrame:
         """Give gamma as a long table: one row for each spectrum and tau, with the coordinates."""
@@ -261,6 +302,8 @@ class DrtResult:
             columns[column] = np.repeat(self.coordinates[name], count)
         columns["tau"] = np.tile(self.tau, len(self))
         columns["gamma"] = self.gamma.ravel()
+        if self.gamma_low is not None and self.gamma_high is not None:
+            columns["gamma_low"], columns["gamma_high"] = self.gamma_low.ravel(), self.gamma_high.ravel()
         columns["in_window"] = self.in_window.ravel()
         return pd.DataFrame(columns)
 
@@ -289,6 +332,9 @@ class DrtResult:
         for name, (unit, description) in _PER_SPECTRUM.items():
             attributes = {"units": unit.format(**units), "long_name": description}
             variables[name] = ("spectrum", getattr(self, name), attributes)
+        for name, array in (("gamma_low", self.gamma_low), ("gamma_high", self.gamma_high)):
+            if array is not None:
+                variables[name] = (per_tau, array, {"units": self.unit, "long_name": f"band of gamma, {name[6:]} end"})
         if self.campaign.point_time is not None:
             variables["point_time"] = (per_point, self.campaign.point_time, {"units": "s"})
         coordinates: dict[str, Any] = {"tau": ("tau", self.tau, {"units": "s", "long_name": "relaxation time"})}
@@ -358,6 +404,8 @@ class DrtResult:
                 used=array["used"],
                 options=json.loads(attributes["options"]),
                 notes=json.loads(attributes["notes"]),
+                gamma_low=array.get("gamma_low"),
+                gamma_high=array.get("gamma_high"),
             )
         except KeyError as error:
             raise InvalidInput(f"the dataset lacks {error} of a DrtResult") from error
