@@ -20,6 +20,7 @@ py::dict fit(const py::dict& problem, const py::list& weights) {
   out["log_gamma"] = to_numpy(std::move(s.log_gamma));
   out["free"] = to_numpy(std::move(s.free));
   out["precision"] = to_numpy(std::move(s.precision));
+  out["relief"] = to_numpy(std::move(s.relief));
   out["lambda_"] = to_numpy(std::move(s.lambda));
   out["noise"] = to_numpy(std::move(s.noise));
   out["dof"] = to_numpy(std::move(s.dof));
@@ -31,14 +32,14 @@ py::dict fit(const py::dict& problem, const py::list& weights) {
   return out;
 }
 
-py::dict bands(const py::dict& problem, const DoubleArray& functionals, int kind, double level, bool noise_model,
-               std::uint64_t seed) {
+py::dict bands(const py::dict& problem, const DoubleArray& relief, const DoubleArray& functionals, int kind,
+               double level, bool noise_model, std::uint64_t seed) {
   const Problem p(problem);
-  const MatrixMap functionals_view = matrix_of(functionals);
+  const MatrixMap relief_view = matrix_of(relief), functionals_view = matrix_of(functionals);
   const BandOptions options{static_cast<BandKind>(kind), level, noise_model, seed};
   Bands b = without_gil([&] {
-    return find_bands(p.design, p.spacing(), p.Z, p.weights, functionals_view, options, p.options.n_threads,
-                      p.options.keep_going);
+    return find_bands(p.design, p.spacing(), p.Z, p.weights, relief_view, functionals_view, options,
+                      p.options.n_threads, p.options.keep_going);
   });
   py::dict out;
   out["centre"] = to_numpy(std::move(b.centre));
@@ -57,7 +58,7 @@ py::dict bands(const py::dict& problem, const DoubleArray& functionals, int kind
 void register_log_smooth(py::module_& m) {
   using py::literals::operator""_a;
   m.def("fit_log", &fit, "problem"_a, "weights"_a);
-  m.def("find_bands", &bands, "problem"_a, "functionals"_a, "kind"_a, "level"_a, "noise_model"_a, "seed"_a);
+  m.def("find_bands", &bands, "problem"_a, "relief"_a, "functionals"_a, "kind"_a, "level"_a, "noise_model"_a, "seed"_a);
 }
 
 }  // namespace drtengine::bindings

@@ -56,12 +56,13 @@ class Normal {
 
 class Worker {
  public:
-  Worker(const Design& design, double h, ConstMatrixView Z, const RowWeights& weights, ConstMatrixView functionals,
-         const BandOptions& options, Bands& result)
+  Worker(const Design& design, double h, ConstMatrixView Z, const RowWeights& weights, ConstMatrixView relief,
+         ConstMatrixView functionals, const BandOptions& options, Bands& result)
       : design_(design),
         h_(h),
         Z_(Z),
         weights_(weights),
+        relief_(relief),
         functionals_(functionals),
         options_(options),
         result_(result),
@@ -92,6 +93,7 @@ class Worker {
   struct Spectrum {
     double size = 0;  // the largest |z|, which z was divided by
     Vector z, w2;     // [row]
+    Vector relief2;   // [row] what w2 has been lowered by
     Vector x;         // [row] ln|Z|^2 less its mean over the rows in use; zero elsewhere
     double exponent = 1;
   };
@@ -101,6 +103,8 @@ class Worker {
     spectrum.z = Z_.row(s).transpose();
     spectrum.w2.resize(design_.rows());
     weights_.squared(s, spectrum.w2.data());
+    spectrum.relief2 = relief_.row(s).transpose().cwiseAbs2();
+    spectrum.w2.array() *= spectrum.relief2.array();
     normalize_weights(spectrum.w2);
     spectrum.x = Vector::Zero(design_.rows());
     double mean = 0, count = 0;
@@ -122,7 +126,7 @@ class Worker {
   void refine_noise_model(Spectrum& spectrum, LogFit& fit) const {
     if (fit.failed || std::sqrt(spectrum.x.squaredNorm() / fit.rows) < 2 * kSpread) return;
     const Vector residual = spectrum.z - design_.A * amplitudes(fit, design_.n_basis);
-    const Vector used = (spectrum.w2.array() > 0).cast<double>();
+    const Vector used = (spectrum.w2.array() > 0).select(spectrum.relief2.array(), 0.0);
     spectrum.exponent = noise_exponent(residual.cwiseAbs2().cwiseProduct(used), spectrum.x, spectrum.exponent);
     spectrum.w2 = used.array() * (-spectrum.exponent * spectrum.x.array()).exp();
     normalize_weights(spectrum.w2);
@@ -222,6 +226,7 @@ class Worker {
   double h_;
   ConstMatrixView Z_;
   const RowWeights& weights_;
+  ConstMatrixView relief_;
   ConstMatrixView functionals_;
   const BandOptions& options_;
   Bands& result_;
@@ -231,10 +236,11 @@ class Worker {
 
 }  // namespace
 
-Bands find_bands(const Design& design, double h, ConstMatrixView Z, ConstMatrixView weights,
+Bands find_bands(const Design& design, double h, ConstMatrixView Z, ConstMatrixView weights, ConstMatrixView relief,
                  ConstMatrixView functionals, const BandOptions& options, int n_threads, const KeepGoing& keep_going) {
   const Index n_spectra = Z.rows(), n = design.n_basis;
   if (Z.cols() != design.rows()) throw InvalidInput("Z must have Re and Im of every frequency");
+  if (relief.rows() != Z.rows() || relief.cols() != Z.cols()) throw InvalidInput("relief must have the shape of Z");
   if (functionals.rows() != n) throw InvalidInput("functionals must have one row a node");
   const RowWeights row_weights(weights, false, design, n_spectra);
   Bands result{RowMatrix::Constant(n_spectra, n, kNaN),
@@ -246,7 +252,7 @@ Bands find_bands(const Design& design, double h, ConstMatrixView Z, ConstMatrixV
                Vector::Constant(n_spectra, kNaN),
                std::vector<Status>(static_cast<std::size_t>(n_spectra))};
   parallel_for(n_spectra, kChunk, n_threads, keep_going,
-               [&] { return Worker(design, h, Z, row_weights, functionals, options, result); });
+               [&] { return Worker(design, h, Z, row_weights, relief, functionals, options, result); });
   return result;
 }
 

@@ -31,6 +31,7 @@ constexpr double kLargestPrecision = 1e8;
 constexpr double kSmoothing = 2;    // nodes: over which local differences are averaged
 constexpr double kShrinkage = 0.1;  // of local precisions towards their geometric mean
 constexpr double kEndPrecision = 1 / (kEndSlopeError * kEndSlopeError);
+constexpr double kAnchor = 1e-6;  // precision of u about the mean of its start: gamma may vanish, and H stays definite
 constexpr double kLowestLog = -80, kHighestLog = 60;
 
 // out[i] = sum_k M(i, k) in[k], lane by lane. M has whole blocks of rows.
@@ -118,7 +119,7 @@ Vector amplitudes(const LogFit& fit, Index n_nodes) {
 
 RowMatrix roughness_matrix(const std::vector<double>& precision, double h) {
   const Index n = static_cast<Index>(precision.size()) + 2;
-  RowMatrix P = RowMatrix::Zero(n, n);
+  RowMatrix P = kAnchor * RowMatrix::Identity(n, n);
   const Eigen::Vector3d second = Eigen::Vector3d(1, -2, 1) * std::pow(h, -1.5);
   for (Index j = 0; j < n - 2; ++j) {
     P.block<3, 3>(j, j) += precision[static_cast<std::size_t>(j)] * second * second.transpose();
@@ -194,12 +195,13 @@ void LogLanes::start(Index lane, LogFit& fit) {
   }
   for (Index i = 0; i < n_; ++i) put(theta_, i, lane, fit.theta[static_cast<std::size_t>(i)]);
   for (Index j = 0; j < n_nodes_ - 2; ++j) put(precision_, j, lane, fit.precision[static_cast<std::size_t>(j)]);
+  const auto l = static_cast<std::size_t>(lane);
+  anchor_[l] = Eigen::Map<const Vector>(fit.theta.data(), n_nodes_).mean();
   form_gram(lane, fit.w2);
   if (fit.noise2 == 0) {
     const Vector residual = Eigen::Map<const Vector>(fit.z, n_rows_) - A_.topRows(n_rows_) * amplitudes(fit, n_nodes_);
     fit.noise2 = 0.1 * Eigen::Map<const Vector>(fit.w2, n_rows_).dot(residual.cwiseAbs2()) / fit.rows;
   }
-  const auto l = static_cast<std::size_t>(lane);
   smallest_noise2_[l] = kSmallestNoise2 * square / fit.rows;
   noise2_[l] = std::max(fit.noise2, smallest_noise2_[l]);
   damping_[l] = own.damping + kAlwaysDamped;
@@ -241,6 +243,10 @@ Vec LogLanes::penalty(const Lanes& theta) const {
   }
   const Vec left = (at(theta, 1) - at(theta, 0)) / h_ - kEndSlope;
   const Vec right = (at(theta, n_nodes_ - 1) - at(theta, n_nodes_ - 2)) / h_ + kEndSlope;
+  for (Index i = 0; i < n_nodes_; ++i) {
+    const Vec away = at(theta, i) - load(anchor_.data());
+    sum += kAnchor * away * away;
+  }
   return sum + kEndPrecision * (left * left + right * right);
 }
 
@@ -274,6 +280,10 @@ void LogLanes::assemble() {
     push(j, -pull);
     push(j + 1, 2 * pull);
     push(j + 2, -pull);
+  }
+  for (Index i = 0; i < n_nodes_; ++i) {
+    add(i, i, broadcast(kAnchor));
+    push(i, kAnchor * (load(anchor_.data()) - at(theta_, i)));
   }
   const auto pull_slope = [&](Index i, double slope) {  // between nodes i and i + 1
     const Vec e = broadcast(kEndPrecision / (h_ * h_));
@@ -319,6 +329,7 @@ double LogLanes::difference_variance(Index lane, Index j) const {
 double LogLanes::degrees_of_freedom(Index lane) const {
   auto dof = static_cast<double>(n_);
   for (Index j = 0; j < n_nodes_ - 2; ++j) dof -= one(precision_, j, lane) * difference_variance(lane, j);
+  for (Index i = 0; i < n_nodes_; ++i) dof -= kAnchor * one(band_[0], i, lane);
   for (Index i = 0; i < n_; ++i) dof -= one(added_to_diagonal_, i, lane) * one(band_[0], i, lane);
   for (const Index i : {Index{0}, n_nodes_ - 2}) {
     dof -=

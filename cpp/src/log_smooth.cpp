@@ -11,8 +11,13 @@ namespace drtengine {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr Index kChunk = 64;      // spectra that one worker takes at a time
-constexpr double kRuledOut = 10;  // in ln likelihood
+constexpr Index kChunk = 64;                    // spectra that one worker takes at a time
+constexpr double kRuledOut = 10;                // in ln likelihood
+constexpr double kStandsOut = 5, kHuber = 2.5;  // standard deviations of a residual
+constexpr double kDeviationPerMedian = 1.4826;  // of the size of normal numbers
+constexpr double kWeightAtRest = 0.1;
+constexpr int kOutlierRounds = 4;
+constexpr Index kFewestRows = 20;  // in fewer an outlier cannot be told
 
 class Worker {
  public:
@@ -27,6 +32,7 @@ class Worker {
     for (const Spectrum& spectrum : spectra_) common.push_back(first_fit(spectrum, 0));
     lanes_.run(common);
     choose_weights(common);
+    relieve_outliers(common);
     std::vector<LogFit> local = common;
     for (LogFit& fit : local) fit.precisions = Precisions::kLocal;
     lanes_.run(local);
@@ -37,13 +43,15 @@ class Worker {
 
  private:
   struct Spectrum {
-    double size;             // the largest |z|, which z was divided by
+    double size = 0;         // the largest |z|, which z was divided by
     Vector z;                // [row]
+    Vector full_w2;          // [row] the chosen weights before any was lowered; empty where none was
     std::vector<Vector> w2;  // [candidate][row]
   };
 
   Spectrum load(Index s) const {
-    Spectrum spectrum{0, Z_.row(s).transpose(), {}};
+    Spectrum spectrum;
+    spectrum.z = Z_.row(s).transpose();
     for (const RowWeights& candidate : weights_) {
       Vector w2(design_.rows());
       candidate.squared(s, w2.data());
@@ -84,6 +92,50 @@ class Worker {
     }
   }
 
+  // One bad point must not bend gamma: where residuals stand out of their own median, their weights
+  // fall as if by Huber's rule (doi:10.1214/aoms/1177703732), and the fit is done again.
+  void relieve_outliers(std::vector<LogFit>& fits) {
+    for (int round = 0; round < kOutlierRounds; ++round) {
+      std::vector<LogFit> again;
+      std::vector<std::size_t> of;
+      for (std::size_t i = 0; i < fits.size(); ++i) {
+        if (fits[i].failed || !relieve(spectra_[i], spectra_[i].w2[static_cast<std::size_t>(chosen_[i])], fits[i]))
+          continue;
+        again.push_back(fits[i]);
+        of.push_back(i);
+      }
+      if (again.empty()) return;
+      lanes_.run(again);
+      for (std::size_t k = 0; k < again.size(); ++k) fits[of[k]] = std::move(again[k]);
+    }
+  }
+
+  // Lowers weights where the residuals call for it; returns whether any changed much.
+  bool relieve(Spectrum& spectrum, Vector& w2, const LogFit& fit) const {
+    if (design_.rows() < kFewestRows) return false;
+    const Vector& full = spectrum.full_w2.size() == 0 ? (spectrum.full_w2 = w2) : spectrum.full_w2;
+    const Vector residual = (spectrum.z - design_.A * amplitudes(fit, design_.n_basis)).cwiseProduct(full.cwiseSqrt());
+    std::vector<double> sizes;
+    for (Index r = 0; r < design_.rows(); ++r) {
+      if (full[r] > 0) sizes.push_back(std::abs(residual[r]));
+    }
+    const auto middle = sizes.begin() + static_cast<std::ptrdiff_t>(sizes.size() / 2);
+    std::nth_element(sizes.begin(), middle, sizes.end());
+    const double deviation = kDeviationPerMedian * *middle;
+    bool changed = false;
+    for (Index r = 0; r < design_.rows(); ++r) {
+      // a run of large residuals is structure, not an outlier: it must stand out of its neighbours, too
+      const Index before = r >= 2 ? r - 2 : r + 2, after = r + 2 < design_.rows() ? r + 2 : r - 2;
+      const double jump = residual[r] - (residual[before] + residual[after]) / 2;
+      const double least = kStandsOut * deviation, size = std::abs(residual[r]);
+      const double ratio = size > least && std::abs(jump) > least ? kHuber * deviation / size : 1;
+      const double next = full[r] * ratio * ratio;
+      changed = changed || std::abs(next - w2[r]) > kWeightAtRest * full[r];
+      w2[r] = next;
+    }
+    return changed;
+  }
+
   // How much likelier, in ln, the residuals of a fit are under other weights.
   double gain_seen_in_residuals(const Spectrum& spectrum, const LogFit& fit, const Vector& w2) const {
     if (fit.failed) return 0;
@@ -99,6 +151,7 @@ class Worker {
       result_.log_gamma.row(s).setConstant(kNaN);
       result_.free.row(s).setConstant(kNaN);
       result_.precision.row(s).setConstant(kNaN);
+      result_.relief.row(s).setOnes();
       for (Vector* numbers :
            {&result_.lambda, &result_.noise, &result_.dof, &result_.rss, &result_.evidence, &result_.evidence_local}) {
         (*numbers)[s] = kNaN;
@@ -117,6 +170,14 @@ class Worker {
     result_.dof[s] = local.dof;
     result_.rss[s] = local.rss * spectrum.size * spectrum.size;
     result_.evidence[s] = common.evidence - common.rows * log_size;
+    const Vector& w2 = spectrum.w2[static_cast<std::size_t>(result_.weighting[at])];
+    if (spectrum.full_w2.size() == 0) {
+      result_.relief.row(s).setOnes();
+    } else {
+      for (Index r = 0; r < design_.rows(); ++r) {
+        result_.relief(s, r) = spectrum.full_w2[r] > 0 ? std::sqrt(w2[r] / spectrum.full_w2[r]) : 1;
+      }
+    }
     result_.evidence_local[s] = local.evidence - local.rows * log_size;
   }
 
@@ -144,6 +205,7 @@ LogSolutions fit_log(const Design& design, double h, ConstMatrixView Z, const st
   LogSolutions result{RowMatrix(n_spectra, n),
                       RowMatrix(n_spectra, design.size() - n),
                       RowMatrix(n_spectra, n - 2),
+                      RowMatrix(n_spectra, design.rows()),
                       Vector(n_spectra),
                       Vector(n_spectra),
                       Vector(n_spectra),

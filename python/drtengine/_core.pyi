@@ -28,6 +28,7 @@ class LogSolution(TypedDict):
     log_gamma: Float  # [spectrum, node]
     free: Float  # [spectrum, free unknown]: R_inf, L_0, 1/C_0
     precision: Float  # [spectrum, node - 2]
+    relief: Float  # [spectrum, 2 * frequency]
     # [spectrum] each:
     lambda_: Float
     noise: Float
@@ -65,6 +66,6 @@ def solve_ridge(
 def select_gcv(problem: Problem, lattice: Float, refine: bool) -> tuple[Float, NDArray[np.int8]]: ...
 def fit_log(problem: Problem, weights: list[Float]) -> LogSolution: ...
 def find_bands(
-    problem: Problem, functionals: Float, kind: int, level: float, noise_model: bool, seed: int
+    problem: Problem, relief: Float, functionals: Float, kind: int, level: float, noise_model: bool, seed: int
 ) -> BandSolution: ...
 def gcv_scores(problem: Problem, lambda_: Float) -> Float: ...

@@ -50,6 +50,7 @@ def find_bands(
     weights: FloatArray | str,
     rows: IntArray,
     points: BoolArray,
+    relief: FloatArray,
     windows: list[tuple[float, float]],
     *,
     level: float = 0.95,
@@ -67,6 +68,8 @@ def find_bands(
         which the residuals tell; otherwise it is as the weights say.
     rows, points : ndarray
         Which spectra and points of the campaign.
+    relief : ndarray, shape [spectrum, 2 * point]
+        By how much the weights of outliers are lowered, else 1.
     windows : list of (float, float)
         Relaxation times (s) between which gamma is integrated.
     level : float
@@ -88,6 +91,7 @@ def find_bands(
     functionals = np.column_stack([basis.integrals(*window) for window in windows])
     solution = core.find_bands(
         {**problem, "weights": weights_on_grid(rule, Z, rows, points)},
+        relief,
         np.ascontiguousarray(functionals),
         BAND_KINDS.index(kind),
         float(level),

@@ -178,7 +178,7 @@ def fit_drt(
     functions = Basis.on(nodes, basis, fwhm=fwhm, shape_factor=shape_factor)
 
     Z = campaign.Z if area is None else campaign.Z * area
-    arrays = empty_arrays(len(campaign), nodes.size, band=band is not None)
+    arrays = empty_arrays(len(campaign), campaign.Z.shape[1], nodes.size, band=band is not None)
     shape, epsilon, log_tau = functions.key
     done = len(campaign) - sum(rows.size for rows, _ in grids)
     for rows, points in grids:
@@ -206,6 +206,12 @@ def fit_drt(
     unusual = [explain(campaign, int(i), Status(status[i]), used) for i in np.flatnonzero(status != Status.OK)]
     if isinstance(data, Spectrum) and not Status(status[0]).has_answer:
         raise InvalidInput(unusual[0])
+    outliers = arrays["outliers"]
+    if outliers.any():
+        notes.append(
+            f"{int(outliers.sum())} point(s) stand out and weigh less, in {int(outliers.any(axis=1).sum())} spectra; "
+            "see outliers"
+        )
     return DrtResult(
         basis=functions,
         status=status,

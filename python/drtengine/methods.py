@@ -77,12 +77,13 @@ class GridProblem:
         return 1 / (2 * np.pi * self.frequency.max()), 1 / (2 * np.pi * self.frequency.min())
 
 
-def empty_arrays(n_spectra: int, n_tau: int, *, band: bool) -> dict[str, Any]:
+def empty_arrays(n_spectra: int, n_points: int, n_tau: int, *, band: bool) -> dict[str, Any]:
     """NaN for everything a spectrum may turn out not to have."""
     curves = ("coefficients", "gamma", *(("gamma_low", "gamma_high") if band else ()))
     arrays: dict[str, Any] = {name: np.full((n_spectra, n_tau), np.nan) for name in curves}
     for name in PER_SPECTRUM:
         arrays[name] = np.full(n_spectra, np.nan)
+    arrays["outliers"] = np.zeros((n_spectra, n_points), dtype=bool)
     arrays["method"] = np.full(n_spectra, "", dtype="U8")
     arrays["weighting"] = np.full(n_spectra, "", dtype="U12")
     return arrays
@@ -133,24 +134,26 @@ def solve_smooth(grid: GridProblem, arrays: dict[str, Any]) -> NDArray[np.int8]:
     arrays["R_pol"][rows] = gamma @ basis.integrals(basis.tau[0], basis.tau[-1])
     arrays["R_pol_window"][rows] = gamma @ basis.integrals(*grid.window)
     arrays["lambda_"][rows] = solution["lambda_"]
-    size = np.exp(np.log(np.abs(grid.core["Z"])).mean(axis=1))
+    modulus = np.abs(grid.core["Z"])
+    size = np.exp(np.log(np.where(modulus > 0, modulus, 1)).mean(axis=1))
     arrays["noise"][rows] = solution["noise"] / size
+    relieved = (solution["relief"] < 1).reshape(rows.size, -1, 2).any(axis=2)
+    arrays["outliers"][np.ix_(rows, grid.points)] = relieved
     arrays["method"][rows] = "log"
     automatic = isinstance(grid.weights, str) and grid.weights == "auto"
     names = CANDIDATES if automatic else (grid.weights if isinstance(grid.weights, str) else "array",)
     arrays["weighting"][rows] = np.array(names)[solution["weighting"]]
     _put_free(arrays, grid, solution["free"])
     if grid.band is not None:
-        _put_band(arrays, grid, problem)
+        _put_band(arrays, grid, problem, solution["relief"])
     return solution["status"]
 
 
-def _put_band(arrays: dict[str, Any], grid: GridProblem, problem: Problem) -> None:
+def _put_band(arrays: dict[str, Any], grid: GridProblem, problem: Problem, relief: FloatArray) -> None:
     assert grid.band is not None
     tau, rows = grid.basis.tau, grid.rows
-    low, high, found = find_bands(
-        problem, grid.weights, rows, grid.points, [(tau[0], tau[-1]), grid.window], **grid.band._asdict()
-    )
+    windows = [(tau[0], tau[-1]), grid.window]
+    low, high, found = find_bands(problem, grid.weights, rows, grid.points, relief, windows, **grid.band._asdict())
     arrays["gamma_low"][rows], arrays["gamma_high"][rows] = low, high
     arrays["u_R_pol"][rows], arrays["u_R_pol_window"][rows] = found["u_integral"].T
     arrays["u_R_inf"][rows] = found["u_R_inf"]

@@ -38,7 +38,20 @@ _PER_SPECTRUM = {  # name: (unit per ohm of impedance, description)
     "error": ("1", "estimated numerical error of the coefficients, relative to the largest"),
 }
 _TAKEN = {  # names of what else stands in tables
-    *("name", "point", "tau", "frequency", "Z", "Z_real", "Z_imag", "point_time", "used", "in_window", "gamma"),
+    *(
+        "name",
+        "point",
+        "tau",
+        "frequency",
+        "Z",
+        "Z_real",
+        "Z_imag",
+        "point_time",
+        "used",
+        "outliers",
+        "in_window",
+        "gamma",
+    ),
     *("gamma_low", "gamma_high", "coefficients", "residual_rms", "status", "method", "weighting", *_PER_SPECTRUM),
 }
 _COORDINATE_UNITS = {"voltage": "V", "current": "A", "temperature": "degC", "time": "s", "soc": "1", "cycle": "1"}
@@ -83,6 +96,8 @@ class DrtResult:
         What was inverted.
     used : ndarray of bool, shape [spectrum, point]
         Points that took part.
+    outliers : ndarray of bool, shape [spectrum, point]
+        Points whose residual stood out, so that method "log" gave them less weight.
     options : mapping
         As given to `fit_drt`.
     notes : sequence of str
@@ -111,13 +126,24 @@ class DrtResult:
     status: NDArray[np.int8]
     campaign: Campaign
     used: BoolArray
+    outliers: BoolArray
     options: Mapping[str, Any]
     notes: Sequence[str] = field(default_factory=tuple)
     gamma_low: FloatArray | None = None
     gamma_high: FloatArray | None = None
 
     def __post_init__(self) -> None:
-        arrays = ("method", "weighting", "coefficients", "gamma", "gamma_low", "gamma_high", "status", "used")
+        arrays = (
+            "method",
+            "weighting",
+            "coefficients",
+            "gamma",
+            "gamma_low",
+            "gamma_high",
+            "status",
+            "used",
+            "outliers",
+        )
         for name in (*arrays, *_PER_SPECTRUM):
             if getattr(self, name) is not None:
                 getattr(self, name).flags.writeable = False
@@ -325,6 +351,7 @@ class DrtResult:
             "frequency": (per_point, self.frequency, {"units": "Hz"}),
             "Z": (per_point, self.campaign.Z, {"units": "ohm", "long_name": "measured impedance, true sign"}),
             "used": (per_point, self.used, {"long_name": "points that took part"}),
+            "outliers": (per_point, self.outliers, {"long_name": "points that stood out and weigh less"}),
             "method": ("spectrum", self.method.astype(object), {"long_name": "how gamma was estimated"}),
             "weighting": ("spectrum", self.weighting.astype(object), {"long_name": "weights of the residuals"}),
             "status": ("spectrum", self.status, {"flags": ", ".join(f"{s.value}: {s.name}" for s in Status)}),
@@ -402,6 +429,7 @@ class DrtResult:
                 status=array["status"],
                 campaign=campaign,
                 used=array["used"],
+                outliers=array["outliers"],
                 options=json.loads(attributes["options"]),
                 notes=json.loads(attributes["notes"]),
                 gamma_low=array.get("gamma_low"),

@@ -37,8 +37,10 @@ struct Bands {
   std::vector<Status> status;
 };
 
-// Z, weights and the design as for fit_log; functionals [node, functional], integrals of gamma by the trapezoid rule.
-Bands find_bands(const Design& design, double h, ConstMatrixView Z, ConstMatrixView weights,
+// Z, weights and the design as for fit_log; `relief` [spectrum, row] lowers the weights of outliers as
+// fit_log has found them, on top of weights and noise model; functionals [node, functional], integrals of gamma by the
+// trapezoid rule.
+Bands find_bands(const Design& design, double h, ConstMatrixView Z, ConstMatrixView weights, ConstMatrixView relief,
                  ConstMatrixView functionals, const BandOptions& options, int n_threads, const KeepGoing& keep_going);
 
 }  // namespace drtengine

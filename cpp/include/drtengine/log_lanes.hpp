@@ -110,7 +110,7 @@ class LogLanes {
   LaneSystems systems_;
   Lanes z_, w2_, gram_, theta_, trial_, y_, residual_, trial_residual_, gradient_, precision_, added_to_diagonal_;
   std::array<Lanes, 3> band_;  // entries (i, i + k) of the inverse of H
-  PerLane noise2_, smallest_noise2_, damping_{};
+  PerLane noise2_, smallest_noise2_{}, damping_{}, anchor_{};
   std::array<Lane, kVecWidth> lanes_;
 };
 

@@ -16,6 +16,7 @@ struct LogSolutions {
   RowMatrix log_gamma;  // [spectrum, node] ln of gamma in ohm
   RowMatrix free;       // [spectrum, free unknown] R_inf, L_0, 1/C_0
   RowMatrix precision;  // [spectrum, node - 2] of the second differences
+  RowMatrix relief;     // [spectrum, row] by how much the weights of outliers were lowered, else 1
   Vector lambda;        // [spectrum] the one precision of the first fit
   Vector noise;         // [spectrum] sigma, in ohm where the weights have geometric mean one
   Vector dof;           // [spectrum] effective parameters
