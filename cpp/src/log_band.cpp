@@ -194,13 +194,13 @@ class Worker {
     const Vector deviation = response.rowwise().norm();
     result_.deviation.row(s) = deviation;
     if (options_.kind == BandKind::kSimultaneous) {
-      result_.factor[s] = largest_of_many(deviation.cwiseInverse().asDiagonal() * response, s);
+      result_.factor[s] = largest_of_many(deviation.cwiseInverse().asDiagonal() * response);
     }
   }
 
   // The quantile, over draws, of the largest of |R n|, n standard normal.
-  double largest_of_many(const Eigen::MatrixXd& R, Index s) const {
-    Normal normal(options_.seed + static_cast<std::uint64_t>(s) * 0x9E3779B97F4A7C15u);
+  double largest_of_many(const Eigen::MatrixXd& R) const {
+    Normal normal(options_.seed);
     std::vector<double> largest;
     Eigen::MatrixXd noise(R.cols(), 100);
     for (int done = 0; done < kDraws; done += static_cast<int>(noise.cols())) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <numeric>
 
 namespace drtengine {
 namespace {
@@ -196,11 +197,12 @@ void LogLanes::start(Index lane, LogFit& fit) {
   for (Index i = 0; i < n_; ++i) put(theta_, i, lane, fit.theta[static_cast<std::size_t>(i)]);
   for (Index j = 0; j < n_nodes_ - 2; ++j) put(precision_, j, lane, fit.precision[static_cast<std::size_t>(j)]);
   const auto l = static_cast<std::size_t>(lane);
-  anchor_[l] = Eigen::Map<const Vector>(fit.theta.data(), n_nodes_).mean();
+  anchor_[l] = std::accumulate(fit.theta.begin(), fit.theta.begin() + n_nodes_, 0.0) / static_cast<double>(n_nodes_);
   form_gram(lane, fit.w2);
   if (fit.noise2 == 0) {
-    const Vector residual = Eigen::Map<const Vector>(fit.z, n_rows_) - A_.topRows(n_rows_) * amplitudes(fit, n_nodes_);
-    fit.noise2 = 0.1 * Eigen::Map<const Vector>(fit.w2, n_rows_).dot(residual.cwiseAbs2()) / fit.rows;
+    // copies, as the order in which Eigen adds up depends on how memory is aligned
+    const Vector z = Eigen::Map<const Vector>(fit.z, n_rows_), w2 = Eigen::Map<const Vector>(fit.w2, n_rows_);
+    fit.noise2 = 0.1 * w2.dot((z - A_.topRows(n_rows_) * amplitudes(fit, n_nodes_)).cwiseAbs2()) / fit.rows;
   }
   smallest_noise2_[l] = kSmallestNoise2 * square / fit.rows;
   noise2_[l] = std::max(fit.noise2, smallest_noise2_[l]);
