@@ -28,12 +28,6 @@ py::array_t<std::int8_t> status_to_numpy(const std::vector<Status>& status) {
                                   reinterpret_cast<const std::int8_t*>(status.data()));
 }
 
-template <class F>
-auto without_gil(F&& f) {
-  const py::gil_scoped_release released;
-  return f();
-}
-
 py::tuple solve(const py::dict& problem, const DoubleArray& lambda, const DoubleArray& outputs) {
   const Problem p(problem);
   const VectorMap lambda_view = vector_of(lambda);
