@@ -200,7 +200,7 @@ ElementFit ElementFitter::fit(const ElementSum& start, int max_iterations, doubl
   normal_equations();
   bool converged = false;
   double damping = kFirstDamping;
-  for (int iteration = 0; iteration < max_iterations && !converged; ++iteration) {
+  for (int iteration = 0; iteration < max_iterations; ++iteration) {
     ParameterSet moving = free_;
     for (const Index j : list_) {
       const Bounds bounds = model_.bounds(j);
@@ -216,7 +216,9 @@ ElementFit ElementFitter::fit(const ElementSum& start, int max_iterations, doubl
       break;
     }
     normal_equations();
-    converged = !(decrease >= tolerance * here_.rss / static_cast<double>(used_rows_));
+    const double sigma2 = here_.rss / static_cast<double>(used_rows_);
+    converged = !(decrease >= kScreened * sigma2);  // what follows is polish
+    if (!(decrease >= tolerance * sigma2)) break;
   }
   return assess(converged);
 }
@@ -239,42 +241,51 @@ ElementFit ElementFitter::assess(bool converged) {
   return fit;
 }
 
-// ln |J'J/sigma2| over some of the parameters.
+double ElementFitter::prior_precision(Index j) const {
+  if (j < kSeries) return 0;
+  const std::array<double, kPerElement> ranges{kRangeLogR, model_.band() + kRangeBeyondBand, kRangeA, kRangeB};
+  const double range = ranges[static_cast<std::size_t>((j - kSeries) % kPerElement)];
+  return 2 * std::numbers::pi / (range * range);  // a normal density as high as the uniform one over the range
+}
+
+// ln |J'J/sigma2 + prior| over some of the parameters.
 double ElementFitter::log_determinant(const List& parameters, double sigma2) {
   const auto n = static_cast<Index>(parameters.size());
   Small matrix(n, n);
   for (Index i = 0; i < n; ++i) {
+    const Index row = parameters[static_cast<std::size_t>(i)];
     for (Index j = 0; j < n; ++j) {
-      matrix(i, j) = gram_(place_[static_cast<std::size_t>(parameters[static_cast<std::size_t>(i)])],
-                           place_[static_cast<std::size_t>(parameters[static_cast<std::size_t>(j)])]);
+      matrix(i, j) = gram_(place_[static_cast<std::size_t>(row)],
+                           place_[static_cast<std::size_t>(parameters[static_cast<std::size_t>(j)])]) /
+                     sigma2;
     }
+    matrix(i, i) += kTiny * matrix(i, i) + prior_precision(row);
   }
-  matrix.diagonal() *= 1 + kTiny;
   const Eigen::LLT<Eigen::Ref<Small>> cholesky(matrix);
   if (cholesky.info() != Eigen::Success) return HUGE_VAL;
   double log_det = 0;
   for (Index i = 0; i < n; ++i) log_det += 2 * std::log(matrix(i, i));
-  return log_det - static_cast<double>(n) * std::log(sigma2);
+  return log_det;
 }
 
 // ln of the probability of the data, up to what all models of the spectrum share (flat priors of
-// R_inf, L, 1/C), plus ln of the prior of the model.
+// R_inf, L, 1/C), plus ln of the prior of the model. The prior's precision stands in the Laplace
+// approximation because two elements in one place are not told apart by the data: what the data do
+// not know must count as nothing, neither for nor against.
 double ElementFitter::score(const ElementFit& fit) {
   List inner, series;
-  double log_ranges = 0;
+  double log_prior = 0;
   for (const Index j : list_) {
     if (!fit.inner[static_cast<std::size_t>(j)]) continue;
     inner.push_back(j);
     if (j < kSeries) {
       series.push_back(j);
-      continue;
+    } else {
+      log_prior += 0.5 * std::log(prior_precision(j));
     }
-    const std::array<double, kPerElement> ranges{kRangeLogR, model_.band() + kRangeBeyondBand, kRangeA, kRangeB};
-    log_ranges += std::log(ranges[static_cast<std::size_t>((j - kSeries) % kPerElement)]);
   }
   const double m = static_cast<double>(used_rows_), shape = static_cast<double>(inner.size() - series.size());
-  const double laplace =
-      -0.5 * log_determinant(inner, fit.sigma2) + 0.5 * shape * std::log(2 * std::numbers::pi) - log_ranges;
+  const double laplace = -0.5 * log_determinant(inner, fit.sigma2) + log_prior;
   const double bic = -0.5 * log_determinant(series, fit.sigma2) - 0.5 * shape * std::log(m);
 
   double prior = -kCostElement * static_cast<double>(std::max<Index>(0, fit.sum.count - expected_));

@@ -136,8 +136,8 @@ double profile_end(ElementFitter& fitter, const ElementFit& best, Index j, doubl
   return value + 0.5 * (inside + outside);
 }
 
-// gradient' covariance gradient of f, which gives one value a point; f's derivatives by central
-// differences, to about 1e-7 of themselves.
+// The sum over elements of R f(point, ln tau, a, b) and its uncertainty, sqrt(g' covariance g) with
+// the gradient g by central differences, good to about 1e-7 of itself.
 template <class F>
 Curve propagate(const ConstMatrixView& parameters, const ConstMatrixView& covariance, Index points, F&& f) {
   constexpr double kStep = 1e-4;
@@ -147,26 +147,36 @@ Curve propagate(const ConstMatrixView& parameters, const ConstMatrixView& covari
   }
   Curve curve{RowMatrix::Constant(parameters.rows(), points, kNaN),
               RowMatrix::Constant(parameters.rows(), points, kNaN)};
+  RowMatrix gradient(kMaxParameters, points);
   for (Index s = 0; s < parameters.rows(); ++s) {
     const ElementSum sum = sum_of(parameters, s);
     if (sum.count == 0) continue;
     const Eigen::Map<const RowMatrix> cov(covariance.row(s).data(), kMaxParameters, kMaxParameters);
-    RowMatrix gradient = RowMatrix::Zero(kMaxParameters, points);
-    for (Index j = kSeries; j < size_of(sum); ++j) {
-      if (!(cov(j, j) > 0)) continue;
-      const bool exponent = (j - kSeries) % kPerElement >= kA;
-      const double value = sum.value[static_cast<std::size_t>(j)];
-      // exponents stay below one, where the density changes its form
-      const double step = exponent ? std::min(kStep, 0.5 * (1 - value)) : kStep;
-      ElementSum above = sum, below = sum;
-      above.value[static_cast<std::size_t>(j)] += step;
-      below.value[static_cast<std::size_t>(j)] -= step;
-      for (Index i = 0; i < points; ++i) gradient(j, i) = (f(above, i) - f(below, i)) / (2 * step);
+    gradient.setZero();
+    curve.value.row(s).setZero();
+    for (Index k = 0; k < sum.count; ++k) {
+      const double R = std::exp(sum.at(k, kLogR));
+      std::array<double, 3> shape{sum.at(k, kLogTau), sum.at(k, kA), sum.at(k, kB)};
+      const auto value = [&](Index i) { return R * f(i, shape[0], shape[1], shape[2]); };
+      auto here = gradient.row(parameter(k, kLogR));
+      for (Index i = 0; i < points; ++i) here[i] = value(i);
+      curve.value.row(s) += here;
+      for (std::size_t p = 0; p < shape.size(); ++p) {
+        const Index j = parameter(k, kLogTau) + static_cast<Index>(p);
+        if (!(cov(j, j) > 0)) continue;
+        const double centre = shape[p];
+        // exponents stay below one, where the density changes its form
+        const double step = p == 0 ? kStep : std::min(kStep, 0.5 * (1 - centre));
+        for (const double side : {1.0, -1.0}) {
+          shape[p] = centre + side * step;
+          for (Index i = 0; i < points; ++i) gradient(j, i) += side * value(i) / (2 * step);
+        }
+        shape[p] = centre;
+      }
     }
-    for (Index i = 0; i < points; ++i) {
-      curve.value(s, i) = f(sum, i);
-      curve.uncertainty(s, i) = std::sqrt(std::max(0.0, gradient.col(i).dot(cov * gradient.col(i))));
-    }
+    const Index size = size_of(sum);
+    const RowMatrix product = cov.topLeftCorner(size, size) * gradient.topRows(size);
+    curve.uncertainty.row(s) = gradient.topRows(size).cwiseProduct(product).colwise().sum().cwiseMax(0).cwiseSqrt();
   }
   return curve;
 }
@@ -240,27 +250,16 @@ Profiles profile_elements(const ElementsProblem& problem, const FittedElements& 
 }
 
 Curve element_gamma(ConstMatrixView parameters, ConstMatrixView covariance, ConstVectorView log_tau) {
-  return propagate(parameters, covariance, log_tau.size(), [&](const ElementSum& sum, Index i) {
-    double gamma = 0;
-    for (Index k = 0; k < sum.count; ++k) {
-      gamma +=
-          std::exp(sum.at(k, kLogR)) * element_density(log_tau[i] - sum.at(k, kLogTau), sum.at(k, kA), sum.at(k, kB));
-    }
-    return gamma;
+  return propagate(parameters, covariance, log_tau.size(), [&](Index i, double centre, double a, double b) {
+    return element_density(log_tau[i] - centre, a, b);
   });
 }
 
 Curve element_integrals(ConstMatrixView parameters, ConstMatrixView covariance, ConstVectorView log_low,
                         ConstVectorView log_high) {
   if (log_low.size() != log_high.size()) throw InvalidInput("log_low and log_high must be equally long");
-  return propagate(parameters, covariance, log_low.size(), [&](const ElementSum& sum, Index i) {
-    double integral = 0;
-    for (Index k = 0; k < sum.count; ++k) {
-      const double log_tau = sum.at(k, kLogTau);
-      integral += std::exp(sum.at(k, kLogR)) *
-                  element_share(log_low[i] - log_tau, log_high[i] - log_tau, sum.at(k, kA), sum.at(k, kB));
-    }
-    return integral;
+  return propagate(parameters, covariance, log_low.size(), [&](Index i, double centre, double a, double b) {
+    return element_share(log_low[i] - centre, log_high[i] - centre, a, b);
   });
 }
 

@@ -11,10 +11,10 @@ struct ElementFit {
   double rss = 0;      // weighted
   double sigma2 = 0;   // rss over the degrees of freedom
   ParameterSet inner;  // free and not at a bound
-  bool converged = false;
+  bool converged = false;  // to kScreened
 };
 
-// When a fit has come to rest: the next step would lower rss by less than this many sigma2.
+// When a fit has come to rest: the last step lowered rss by less than this many sigma2.
 inline constexpr double kScreened = 1e-5, kPolished = 1e-10;
 
 // Projected Levenberg-Marquardt on spectra that share a model. Holds the scratch memory; one a thread.
@@ -39,7 +39,7 @@ class ElementFitter {
   void fit_series(ElementSum& sum);
   // Of all parameters in the fit's units; zero for those that are not `inner`.
   RowMatrix covariance(const ElementFit& fit);
-  // ln of the score's unit of Z: what the score of the spectrum in ohm has beyond the fit's.
+  // What the score of the spectrum in ohm has beyond that in the fit's unit.
   double score_offset() const;
 
  private:
@@ -59,6 +59,7 @@ class ElementFitter {
   void normal_equations();  // of here_, over free_
   bool step(ParameterSet moving, double& damping, double& decrease);
   ElementFit assess(bool converged);
+  double prior_precision(Index j) const;
   double log_determinant(const List& parameters, double sigma2);
   double score(const ElementFit& fit);
 
