@@ -5,9 +5,11 @@
 #include "drtengine/tile.hpp"
 #include "drtengine/vec.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <numeric>
 
 namespace drtengine {
 namespace {
@@ -91,6 +93,20 @@ void ElementSum::remove(Index element) {
     for (const ElementParameter p : {kLogR, kLogTau, kA, kB}) at(k, p) = at(k + 1, p);
   }
   --count;
+}
+
+void ElementSum::sort_by_tau() {
+  std::array<Index, kMaxElements> order;
+  std::iota(order.begin(), order.end(), Index{0});
+  std::stable_sort(order.begin(), order.begin() + count,
+                   [&](Index a, Index b) { return at(a, kLogTau) < at(b, kLogTau); });
+  ElementSum sorted = *this;
+  for (Index k = 0; k < count; ++k) {
+    const Index from = order[static_cast<std::size_t>(k)];
+    sorted.kind[static_cast<std::size_t>(k)] = kind[static_cast<std::size_t>(from)];
+    for (const ElementParameter p : {kLogR, kLogTau, kA, kB}) sorted.at(k, p) = at(from, p);
+  }
+  *this = sorted;
 }
 
 ElementModel::ElementModel(ConstVectorView omega, bool inductance, bool capacitance)

@@ -37,6 +37,7 @@ class Search {
       if (!(next.score >= best.score + kWorthTaking)) break;
       best = next;
     }
+    best.sum.sort_by_tau();
     return fitter_.fit(best.sum, kPolishing, kPolished);
   }
 
@@ -175,13 +176,10 @@ class Search {
     const Index n = cells_.log_tau.size(), reach = 2;
     Vector sum = Vector::Zero(n);
     for (Index k = 0; k < from.count; ++k) {
-      const double R = std::exp(from.at(k, kLogR)), log_tau = from.at(k, kLogTau);
-      for (Index i = 0; i < n; ++i) {
-        sum[i] +=
-            R / cells_.width(i) *
-            element_share(cells_.edges[i] - log_tau, cells_.edges[i + 1] - log_tau, from.at(k, kA), from.at(k, kB));
-      }
+      const Vector u = cells_.edges.array() - from.at(k, kLogTau);
+      sum += std::exp(from.at(k, kLogR)) * element_share(u.head(n), u.tail(n), from.at(k, kA), from.at(k, kB));
     }
+    sum = sum.cwiseQuotient(cells_.edges.tail(n) - cells_.edges.head(n));
     const Vector missing = smooth_.gamma.transpose() / fitter_.unit() - sum;
     double most = -HUGE_VAL;
     Index where = 0;

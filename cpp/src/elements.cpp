@@ -136,8 +136,8 @@ double profile_end(ElementFitter& fitter, const ElementFit& best, Index j, doubl
   return value + 0.5 * (inside + outside);
 }
 
-// The sum over elements of R f(point, ln tau, a, b) and its uncertainty, sqrt(g' covariance g) with
-// the gradient g by central differences, good to about 1e-7 of itself.
+// The sum over elements of R f(ln tau, a, b), one value a point, and its uncertainty
+// sqrt(g' covariance g) with the gradient g by central differences, good to about 1e-7 of itself.
 template <class F>
 Curve propagate(const ConstMatrixView& parameters, const ConstMatrixView& covariance, Index points, F&& f) {
   constexpr double kStep = 1e-4;
@@ -157,20 +157,19 @@ Curve propagate(const ConstMatrixView& parameters, const ConstMatrixView& covari
     for (Index k = 0; k < sum.count; ++k) {
       const double R = std::exp(sum.at(k, kLogR));
       std::array<double, 3> shape{sum.at(k, kLogTau), sum.at(k, kA), sum.at(k, kB)};
-      const auto value = [&](Index i) { return R * f(i, shape[0], shape[1], shape[2]); };
-      auto here = gradient.row(parameter(k, kLogR));
-      for (Index i = 0; i < points; ++i) here[i] = value(i);
-      curve.value.row(s) += here;
+      const auto value = [&]() -> Eigen::RowVectorXd { return R * f(shape[0], shape[1], shape[2]).transpose(); };
+      gradient.row(parameter(k, kLogR)) = value();
+      curve.value.row(s) += gradient.row(parameter(k, kLogR));
       for (std::size_t p = 0; p < shape.size(); ++p) {
         const Index j = parameter(k, kLogTau) + static_cast<Index>(p);
         if (!(cov(j, j) > 0)) continue;
         const double centre = shape[p];
         // exponents stay below one, where the density changes its form
         const double step = p == 0 ? kStep : std::min(kStep, 0.5 * (1 - centre));
-        for (const double side : {1.0, -1.0}) {
-          shape[p] = centre + side * step;
-          for (Index i = 0; i < points; ++i) gradient(j, i) += side * value(i) / (2 * step);
-        }
+        shape[p] = centre + step;
+        gradient.row(j) = value();
+        shape[p] = centre - step;
+        gradient.row(j) = (gradient.row(j) - value()) / (2 * step);
         shape[p] = centre;
       }
     }
@@ -250,16 +249,15 @@ Profiles profile_elements(const ElementsProblem& problem, const FittedElements& 
 }
 
 Curve element_gamma(ConstMatrixView parameters, ConstMatrixView covariance, ConstVectorView log_tau) {
-  return propagate(parameters, covariance, log_tau.size(), [&](Index i, double centre, double a, double b) {
-    return element_density(log_tau[i] - centre, a, b);
-  });
+  return propagate(parameters, covariance, log_tau.size(),
+                   [&](double centre, double a, double b) { return element_density(log_tau.array() - centre, a, b); });
 }
 
 Curve element_integrals(ConstMatrixView parameters, ConstMatrixView covariance, ConstVectorView log_low,
                         ConstVectorView log_high) {
   if (log_low.size() != log_high.size()) throw InvalidInput("log_low and log_high must be equally long");
-  return propagate(parameters, covariance, log_low.size(), [&](Index i, double centre, double a, double b) {
-    return element_share(log_low[i] - centre, log_high[i] - centre, a, b);
+  return propagate(parameters, covariance, log_low.size(), [&](double centre, double a, double b) {
+    return element_share(log_low.array() - centre, log_high.array() - centre, a, b);
   });
 }
 

@@ -8,9 +8,9 @@ namespace drtengine {
 struct ElementFit {
   ElementSum sum;  // in units of the loaded spectrum, see ElementFitter::unit
   double score = -std::numeric_limits<double>::infinity();
-  double rss = 0;      // weighted
-  double sigma2 = 0;   // rss over the degrees of freedom
-  ParameterSet inner;  // free and not at a bound
+  double rss = 0;          // weighted
+  double sigma2 = 0;       // rss over the degrees of freedom
+  ParameterSet inner;      // free and not at a bound
   bool converged = false;  // to kScreened
 };
 

@@ -43,6 +43,7 @@ struct ElementSum {
   }
   void add(Kind kind, double log_r, double log_tau, double a, double b);
   void remove(Index element);
+  void sort_by_tau();
 };
 
 // What of a sum the data decide on one list of frequencies. Columns of L and 1/C are scaled to
