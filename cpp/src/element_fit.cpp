@@ -13,6 +13,7 @@ constexpr int kMaxTries = 8;  // dampings tried for one step
 constexpr double kFirstDamping = 1e-3, kLeastDamping = 1e-10, kMostDamping = 1e6;
 constexpr double kRaise = 8, kLower = 0.15;
 constexpr std::array<double, kPerElement> kLongestStep{1.5, 1.5, 0.25, 0.25};  // of ln R, ln tau, a, b
+constexpr double kRounding = 1e-13;                                            // of rss
 constexpr double kTiny = 1e-12;      // of the diagonal: keeps a singular matrix solvable
 constexpr double kNoNoise = 1e-24;   // least sigma2, of the mean square of the data
 constexpr double kAtOne = 1 - 1e-9;  // exponents above count as one
@@ -134,8 +135,9 @@ void ElementFitter::normal_equations() {
   }
 }
 
-// One step from here_ over the `moving` parameters, damped until rss does not rise.
-bool ElementFitter::step(ParameterSet moving, double& damping, double& decrease) {
+// One step from here_ over the `moving` parameters, damped until rss does not rise; by how much it
+// fell, and by how much it was to fall.
+bool ElementFitter::step(ParameterSet moving, double& damping, double& decrease, double& predicted) {
   List chosen;
   for (const Index j : list_) {
     if (moving[static_cast<std::size_t>(j)]) chosen.push_back(j);
@@ -174,8 +176,9 @@ bool ElementFitter::step(ParameterSet moving, double& damping, double& decrease)
       value = std::clamp(value + scale * move[i], bounds.low, bounds.high);
     }
     evaluate(there_);
-    if (there_.rss <= here_.rss) {
+    if (there_.rss <= (1 + kRounding) * here_.rss) {
       decrease = here_.rss - there_.rss;
+      predicted = scale * right.dot(move);  // tells small steps from none where rss is rounded
       std::swap(here_, there_);
       damping = std::max(damping * kLower, kLeastDamping);
       return true;
@@ -210,15 +213,15 @@ ElementFit ElementFitter::fit(const ElementSum& start, int max_iterations, doubl
         moving[static_cast<std::size_t>(j)] = false;
       }
     }
-    double decrease = 0;
-    if (!step(moving, damping, decrease)) {
+    double decrease = 0, predicted = 0;
+    if (!step(moving, damping, decrease, predicted)) {
       converged = true;  // no descent is left in the digits of rss
       break;
     }
     normal_equations();
     const double sigma2 = here_.rss / static_cast<double>(used_rows_);
-    converged = !(decrease >= kScreened * sigma2);  // what follows is polish
-    if (!(decrease >= tolerance * sigma2)) break;
+    converged = !(decrease >= kAtRest * sigma2);
+    if (!(std::max(decrease, predicted) >= tolerance * sigma2)) break;
   }
   return assess(converged);
 }

@@ -8,14 +8,17 @@ namespace drtengine {
 struct ElementFit {
   ElementSum sum;  // in units of the loaded spectrum, see ElementFitter::unit
   double score = -std::numeric_limits<double>::infinity();
-  double rss = 0;          // weighted
-  double sigma2 = 0;       // rss over the degrees of freedom
-  ParameterSet inner;      // free and not at a bound
-  bool converged = false;  // to kScreened
+  double rss = 0;      // weighted
+  double sigma2 = 0;   // rss over the degrees of freedom
+  ParameterSet inner;  // free and not at a bound
+  bool converged = false;
 };
 
-// When a fit has come to rest: the last step lowered rss by less than this many sigma2.
-inline constexpr double kScreened = 1e-5, kPolished = 1e-10;
+// When a fit stops: the last step was to lower rss by less than this many sigma2.
+inline constexpr double kScreened = 1e-5, kPolished = 1e-16;
+// When it counts as converged: elements that hide behind each other move on forever, by steps
+// that no longer matter.
+inline constexpr double kAtRest = 1e-3;
 
 // Projected Levenberg-Marquardt on spectra that share a model. Holds the scratch memory; one a thread.
 class ElementFitter {
@@ -57,7 +60,7 @@ class ElementFitter {
 
   void evaluate(Place& place);
   void normal_equations();  // of here_, over free_
-  bool step(ParameterSet moving, double& damping, double& decrease);
+  bool step(ParameterSet moving, double& damping, double& decrease, double& predicted);
   ElementFit assess(bool converged);
   double prior_precision(Index j) const;
   double log_determinant(const List& parameters, double sigma2);
