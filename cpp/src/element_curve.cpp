@@ -14,7 +14,7 @@ namespace drtengine {
 namespace {
 
 constexpr double kPi = std::numbers::pi;
-constexpr double kFar = 650;  // ln x beyond which less than 1e-42 of R is left for b > 0.15
+constexpr double kFar = 350;  // of ln x: beyond it less than 1e-22 of R is left for b >= 0.15, and x^2 is a number
 
 // gamma/R per unit of ln x for x = (tau/tau_0)^a, a < 1: (1/pi) Im of (x/(x + e^{i pi a}))^b.
 DRTENGINE_INLINE double density_of_log_x(double log_x, double cosine, double sine, double b) {

@@ -236,8 +236,8 @@ ElementFit ElementFitter::assess(bool converged) {
     const double value = here_.sum.value[static_cast<std::size_t>(j)];
     fit.inner[static_cast<std::size_t>(j)] = value > bounds.low && value < bounds.high;
   }
+  if (used_rows_ <= static_cast<Index>(list_.size()) || !std::isfinite(fit.rss)) return fit;
   const Index freedom = used_rows_ - static_cast<Index>(fit.inner.count());
-  if (freedom < 1 || !std::isfinite(fit.rss)) return fit;
   // noise-free data leave rounding, whose size says nothing
   fit.sigma2 = std::max(fit.rss, kNoNoise * static_cast<double>(used_rows_)) / static_cast<double>(freedom);
   fit.score = score(fit);

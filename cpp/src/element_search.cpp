@@ -28,7 +28,9 @@ class Search {
   }
 
   ElementFit run() {
-    ElementFit best = fitter_.fit(first_guess().sum, kFitting, kScreened);
+    ElementFit best = first_guess();
+    if (best.sum.count == 0) return best;  // more unknowns than data
+    best = fitter_.fit(best.sum, kFitting, kScreened);
     for (const double margin : kGiveUp) {
       if (best.score + fitter_.score_offset() < smooth_.evidence - margin) break;
       ElementFit next = best_of(moves(best.sum));

@@ -398,6 +398,7 @@ def core_problem(
     n_threads: int,
     progress: Callable[[int, int], object] | None,
 ) -> ElementsProblem:
+    """Put together what the core needs of some spectra on one frequency grid; `weights` are at its points."""
     return {
         "omega": 2 * np.pi * frequency[rows[0], points],
         "Z": np.ascontiguousarray(Z[np.ix_(rows, points)]),
@@ -416,6 +417,7 @@ def at_points(weights: FloatArray, rows: IntArray, points: BoolArray) -> FloatAr
 
 
 def positive(name: str, values: ArrayLike) -> FloatArray:
+    """Return relaxation times of shape [tau], or raise `InvalidInput` unless they are finite and above 0."""
     array: FloatArray = frozen_array(np.atleast_1d(values), np.float64, name, 1)
     if not (np.isfinite(array) & (array > 0)).all():
         raise InvalidInput(f"{name} must be finite and above 0 s")
