@@ -12,7 +12,7 @@ namespace drtengine {
 namespace {
 
 constexpr int kScreening = 8, kFitting = 40, kPolishing = 200;  // iterations
-constexpr int kRounds = 5;
+constexpr int kRounds = 5, kRestarts = 5;
 constexpr double kLeastPeak = 0.02;                         // of the highest
 constexpr std::array<double, 3> kStartPeaks{0, 0.05, 0.2};  // of the highest
 constexpr Index kMoreThanPeaks = 2;
@@ -40,7 +40,12 @@ class Search {
       best = next;
     }
     best.sum.sort_by_tau();
-    return fitter_.fit(best.sum, kPolishing, kPolished);
+    best = fitter_.fit(best.sum, kPolishing, kPolished);
+    // in a flat valley a fresh damping goes further than many steps
+    for (int restart = 0; restart < kRestarts && !best.converged; ++restart) {
+      best = fitter_.fit(best.sum, kPolishing, kPolished);
+    }
+    return best;
   }
 
  private:
