@@ -56,6 +56,12 @@ py::array_t<double> to_numpy(Matrix&& matrix) {
   }
 }
 
+template <class F>
+auto without_gil(F&& f) {
+  const py::gil_scoped_release released;
+  return f();
+}
+
 // Turns a Python callable (done, total) -> None, or None, into the hook of parallel_for. Python
 // errors, KeyboardInterrupt among them, pass through.
 KeepGoing keep_going(const py::object& progress);
@@ -66,5 +72,6 @@ void register_errors(py::module_& m);
 void register_basis(py::module_& m);
 void register_ridge(py::module_& m);
 void register_log_smooth(py::module_& m);
+void register_elements(py::module_& m);
 
 }  // namespace drtengine::bindings

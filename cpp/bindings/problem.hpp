@@ -39,10 +39,4 @@ inline py::array_t<std::int8_t> status_to_numpy(const std::vector<Status>& statu
                                   reinterpret_cast<const std::int8_t*>(status.data()));
 }
 
-template <class F>
-auto without_gil(F&& f) {
-  const py::gil_scoped_release released;
-  return f();
-}
-
 }  // namespace drtengine::bindings

@@ -19,6 +19,7 @@ from ._version import __version__
 from .basis import Basis
 from .campaign import Campaign
 from .drt import fit_drt
+from .elements import ElementFit
 from .errors import DataWarning, DrtengineError, InvalidInput, MissingExtra, Status, UnreadableFile
 from .io import read
 from .result import DrtResult
@@ -31,6 +32,7 @@ __all__ = [
     "DataWarning",
     "DrtResult",
     "DrtengineError",
+    "ElementFit",
     "InvalidInput",
     "MissingExtra",
     "Spectrum",

@@ -50,6 +50,15 @@ class BandSolution(TypedDict):
     factor: Float
     status: NDArray[np.int8]
 
+class ElementsProblem(TypedDict):
+    omega: Float  # [frequency], rad/s
+    Z: NDArray[np.complex128]  # [spectrum, frequency]
+    weights: Float  # squared, [spectrum, frequency] or [spectrum, 2 * frequency]
+    inductance: bool
+    capacitance: bool
+    n_threads: int
+    progress: Callable[[int, int], object] | None
+
 isa: str
 cpu_level: str
 
@@ -69,3 +78,21 @@ def find_bands(
     problem: Problem, relief: Float, functionals: Float, kind: int, level: float, noise_model: bool, seed: int
 ) -> BandSolution: ...
 def gcv_scores(problem: Problem, lambda_: Float) -> Float: ...
+def find_elements(
+    problem: ElementsProblem, log_tau: Float, gamma: Float, R_inf: Float, evidence: Float
+) -> tuple[
+    Float, Float, NDArray[np.int8], NDArray[np.int8], Float, Float, Float, NDArray[np.int8]
+]:  # parameters, covariance, kind, count, score, rss, sigma2, status
+    ...
+def profile_elements(
+    problem: ElementsProblem,
+    parameters: Float,
+    covariance: Float,
+    kind: NDArray[np.int8],
+    rss: Float,
+    sigma2: Float,
+    rise: Float,
+) -> tuple[Float, Float]:  # low, high
+    ...
+def element_gamma(parameters: Float, covariance: Float, log_tau: Float) -> tuple[Float, Float]: ...
+def element_integrals(parameters: Float, covariance: Float, log_low: Float, log_high: Float) -> tuple[Float, Float]: ...

@@ -29,13 +29,16 @@ inline constexpr Index kVecWidth = 2;
 using Vec = double __attribute__((vector_size(sizeof(double) * kVecWidth)));
 #endif
 
-// For loops of constant length and small functions whose vectors must stay in registers.
+// For loops of constant length, loops whose iterations write to places of their own, and small
+// functions whose vectors must stay in registers.
 #if defined(__GNUC__)
 #define DRTENGINE_UNROLL _Pragma("GCC unroll 16")
+#define DRTENGINE_INDEPENDENT _Pragma("GCC ivdep")
 #define DRTENGINE_INLINE inline __attribute__((always_inline))
 #define DRTENGINE_INLINE_LAMBDA __attribute__((always_inline))
 #else
 #define DRTENGINE_UNROLL
+#define DRTENGINE_INDEPENDENT
 #define DRTENGINE_INLINE inline
 #define DRTENGINE_INLINE_LAMBDA
 #endif
