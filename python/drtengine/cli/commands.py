@@ -18,8 +18,8 @@ from ..drt import fit_drt
 from ..errors import InvalidInput, Status
 from ..io import read
 from ..io.reading import natural_key
-from ..plot.series import arrange
 from ..result import DrtResult
+from ..series import arrange
 from . import terminal
 from .demo import demonstrate, tell
 from .info import describe

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..series import Branch, Selection, cell_edges
 from ..spectrum import FloatArray, IntArray
 from .figures import (
     DOUBLE_COLUMN,
@@ -19,7 +20,7 @@ from .figures import (
     unit_label,
     whole_numbers,
 )
-from .series import Branch, Distributions, Selection, arrange_result, cell_edges, paint, window
+from .series import Distributions, arrange_result, paint, window
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

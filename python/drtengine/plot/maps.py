@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..errors import InvalidInput, near_miss
+from ..series import Branch, Selection, Series, cell_edges
 from ..spectrum import FloatArray
 from .figures import (
     DOUBLE_COLUMN,
@@ -21,7 +22,7 @@ from .figures import (
     unit_label,
     whole_numbers,
 )
-from .series import Branch, Distributions, Selection, Series, arrange_result, cell_edges, window
+from .series import Distributions, arrange_result, window
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
