@@ -20,11 +20,14 @@ BINDINGS = Path(__file__).parents[1] / "cpp"
 FLOORS = (
     ("_version", "errors", "_native"),
     ("spectrum", "basis", "signs", "campaign", "options", "points", "series", "densities"),
-    ("io", "result", "drt", "reference"),
-    ("store", "simulate"),
+    ("io", "result", "posterior", "drt", "peaks", "reference"),
+    ("store", "maps", "simulate"),
     ("plot", "cli"),
 )
-SIDEWAYS = {("drt", "result"), ("reference", "result"), ("cli", "plot")}  # allowed above the second floor
+SIDEWAYS = {  # allowed above the second floor
+    *(("drt", "result"), ("reference", "result"), ("posterior", "result")),
+    *(("peaks", "result"), ("peaks", "posterior"), ("cli", "plot")),
+}
 FACE = "__init__"  # gathers the public names; nothing imports from it, but for the version
 
 HEAVY = ("scipy", "xarray", "pandas", "matplotlib", "typer", "rich", "cvxpy", "h5netcdf", "h5py", "joblib")

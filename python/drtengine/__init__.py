@@ -21,6 +21,7 @@ from .campaign import Campaign
 from .drt import fit_drt
 from .errors import DataWarning, DrtengineError, InvalidInput, MissingExtra, Status, UnreadableFile
 from .io import read
+from .peaks import DEFAULT_PROCESSES, find_peaks, fit_components, integrate_processes, track_peaks
 from .result import DrtResult
 from .spectrum import Spectrum
 from .store import load, save
@@ -28,6 +29,7 @@ from .store import load, save
 __all__ = [
     "Basis",
     "Campaign",
+    "DEFAULT_PROCESSES",
     "DataWarning",
     "DrtResult",
     "DrtengineError",
@@ -37,11 +39,15 @@ __all__ = [
     "Status",
     "UnreadableFile",
     "__version__",
+    "find_peaks",
+    "fit_components",
     "fit_drt",
+    "integrate_processes",
     "load",
     "read",
     "save",
     "simulate",
+    "track_peaks",
 ]
 
 

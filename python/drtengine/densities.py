@@ -19,14 +19,14 @@ LARGEST_LN_X = 700.0
 """exp(700) is still a number; what lies beyond it is below 1e-300 of R."""
 
 
-def havriliak_negami(ln_x: FloatArray, alpha: float, beta: float) -> FloatArray:
+def havriliak_negami(ln_x: FloatArray, alpha: float | FloatArray, beta: float | FloatArray) -> FloatArray:
     """Density γ/R over ln τ at x = (τ/τ_0)^α.
 
     Parameters
     ----------
     ln_x : ndarray
         At most 700, so that x is a number.
-    alpha, beta : float
+    alpha, beta : float or ndarray
         Above 0 and at most 1, not both 1.
 
     Returns

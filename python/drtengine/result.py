@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
 from types import MappingProxyType
@@ -36,7 +36,7 @@ _TAKEN = {  # names of what else stands in tables
     *("name", "point", "tau", "frequency", "Z", "Z_real", "Z_imag", "point_time", "used", "in_window", "gamma"),
     *("coefficients", "residual_rms", "status", *_PER_SPECTRUM),
 }
-_COORDINATE_UNITS = {"voltage": "V", "current": "A", "temperature": "degC", "time": "s", "soc": "1", "cycle": "1"}
+COORDINATE_UNITS = {"voltage": "V", "current": "A", "temperature": "degC", "time": "s", "soc": "1", "cycle": "1"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -218,7 +218,7 @@ class DrtResult:
         return pd.DataFrame(
             {
                 "name": [self.campaign.label(i) for i in range(len(self))],
-                **{column: self.coordinates[name] for name, column in _columns(self.coordinates).items()},
+                **{column: self.coordinates[name] for name, column in column_names(self.coordinates).items()},
                 **{name: getattr(self, name) for name in _PER_SPECTRUM if name != "error"},
                 "residual_rms": rms,
                 "status": [Status(s).name for s in self.status],
@@ -231,7 +231,7 @@ class DrtResult:
 
         count = self.tau.size
         columns: dict[str, Any] = {"name": np.repeat([self.campaign.label(i) for i in range(len(self))], count)}
-        for name, column in _columns(self.coordinates).items():
+        for name, column in column_names(self.coordinates).items():
             columns[column] = np.repeat(self.coordinates[name], count)
         columns["tau"] = np.tile(self.tau, len(self))
         columns["gamma"] = self.gamma.ravel()
@@ -264,9 +264,9 @@ class DrtResult:
         if self.campaign.point_time is not None:
             variables["point_time"] = (per_point, self.campaign.point_time, {"units": "s"})
         coordinates: dict[str, Any] = {"tau": ("tau", self.tau, {"units": "s", "long_name": "relaxation time"})}
-        for name, column in _columns(self.coordinates).items():
+        for name, column in column_names(self.coordinates).items():
             is_number = self.coordinates[name].dtype.kind == "f"
-            attributes = {"units": _COORDINATE_UNITS[name]} if is_number and name in _COORDINATE_UNITS else {}
+            attributes = {"units": COORDINATE_UNITS[name]} if is_number and name in COORDINATE_UNITS else {}
             attributes |= {"coordinate": name} if name != column else {}
             coordinates[column] = ("spectrum", self.coordinates[name], attributes)
         if self.campaign.names is not None:
@@ -333,12 +333,12 @@ class DrtResult:
             raise InvalidInput(f"the dataset lacks {error} of a DrtResult") from error
 
 
-def _columns(coordinates: Iterable[str]) -> dict[str, str]:
-    """Names that coordinates have in tables: such as NetCDF takes, and none of the tables' own."""
+def column_names(coordinates: Iterable[str], taken: Collection[str] = _TAKEN) -> dict[str, str]:
+    """Names that coordinates have in tables: such as NetCDF takes, and none that is `taken`."""
     columns: dict[str, str] = {}
     for name in coordinates:
         column = re.sub(r"\W+", "_", name)
-        while column in _TAKEN or column in columns.values():
+        while column in taken or column in columns.values():
             column = f"coordinate_{column}"
         columns[name] = column
     return columns

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..basis import between_nodes
 from ..series import Branch, Selection, cell_edges
 from ..spectrum import FloatArray, IntArray
 from .figures import (
@@ -144,9 +145,7 @@ def waterfall(
 
 def _curves(result: Distributions) -> tuple[FloatArray, FloatArray]:
     """Smooth curves: tau with points between the nodes, and gamma there [spectrum, tau]."""
-    nodes = np.log(result.tau)
-    at = np.arange((nodes.size - 1) * _POINTS_PER_NODE + 1) / _POINTS_PER_NODE
-    tau = np.exp(np.interp(at, np.arange(nodes.size), nodes))
+    tau = between_nodes(result.tau, _POINTS_PER_NODE)
     return tau, result.evaluate(tau)
 
 

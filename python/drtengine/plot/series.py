@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidInput
+from ..points import measured_window
 from ..series import Selection, Series, arrange
 from ..spectrum import BoolArray, FloatArray
 from .figures import NOTE_SIZE, add_colour_bar, whole_numbers
@@ -63,12 +64,8 @@ def arrange_result(function: str, result: Distributions, along: str | None, spec
 
 
 def window(result: Distributions) -> tuple[FloatArray, FloatArray]:
-    """Give 1/(2 pi f_max) and 1/(2 pi f_min) of the points that took part, in s [spectrum]; NaN where none did."""
-    some = result.used.any(axis=1)
-    f = np.where(result.used[some], result.frequency[some], np.nan)
-    low, high = np.full((2, some.size), np.nan)
-    low[some], high[some] = 1 / (2 * np.pi * np.nanmax(f, axis=1)), 1 / (2 * np.pi * np.nanmin(f, axis=1))
-    return low, high
+    """Give the ends of the measured window, s [spectrum], see `measured_window`."""
+    return measured_window(result.frequency, result.used)
 
 
 def paint(series: Series, ax: Axes) -> dict[int, Any]:
