@@ -102,17 +102,30 @@ def normal_quantile(level: float) -> float:
     return NormalDist().inv_cdf((1 + level) / 2)
 
 
-def gamma_spread(result: DrtResult) -> Spread:
-    """Give the uncertainty of gamma at the nodes [spectrum, tau].
+class Band(NamedTuple):
+    """Uncertainty of gamma [spectrum, tau]: standard uncertainty, and ends of an interval of probability `level`."""
 
-    Where the result has a band of its own (`gamma_low`, `gamma_high` of probability `options["band"]`), it is half
-    of that; else see `spread`.
+    u: FloatArray
+    low: FloatArray
+    high: FloatArray
+    level: float
+    notes: tuple[str, ...]
+
+
+def gamma_band(result: DrtResult, tau: FloatArray, level: float) -> Band:
+    """Give the uncertainty of gamma at any tau.
+
+    A result with a band of its own (`evaluate_band`, of probability `options["band"]`) gives that one, and half its
+    width in standard uncertainties; for others see `spread`.
     """
-    low, high = getattr(result, "gamma_low", None), getattr(result, "gamma_high", None)
-    if low is not None and high is not None:
-        u = (high - low) / (2 * normal_quantile(float(result.options["band"])))
-        return Spread(u, np.zeros_like(u))
-    return spread(result, result.basis.values(result.tau))
+    evaluate_band = getattr(result, "evaluate_band", None)
+    if evaluate_band is not None and result.options.get("band") is not None:
+        level = float(result.options["band"])
+        low, high = evaluate_band(tau)
+        return Band((high - low) / (2 * normal_quantile(level)), low, high, level, ())
+    known = spread(result, result.basis.values(tau))
+    low, high = interval(result.evaluate(tau), known, level)
+    return Band(known.u, np.maximum(low, 0) if result.options["nonneg"] else low, high, level, known.notes)
 
 
 def _ln_gamma_covariance(result: DrtResult) -> FloatArray | None:

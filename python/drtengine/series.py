@@ -44,6 +44,8 @@ class Branch:
 class Series:
     """Spectra along a coordinate."""
 
+    along: str
+    """Name of the coordinate, or `INDEX`."""
     label: str
     branches: tuple[Branch, ...]
 
@@ -91,7 +93,7 @@ def arrange(
                 return series
         along = INDEX
     if along == INDEX:
-        return Series(INDEX, (Branch("", rows, rows.astype(np.float64), False),))
+        return Series(INDEX, INDEX, (Branch("", rows, rows.astype(np.float64), False),))
     if along not in coordinates:
         raise InvalidInput(f"there is no coordinate {along!r}; {near_miss(along, (*coordinates, INDEX))}")
     values, label = _numbers(along, coordinates[along])
@@ -104,7 +106,7 @@ def arrange(
     for groups in _groupings(coordinates, rows):
         branches = tuple(_branch(name, members, values) for name, members in groups.items())
         if all((np.diff(branch.values) > 0).all() for branch in branches):
-            return Series(label, branches)
+            return Series(along, label, branches)
     repeated, times = np.unique(values[rows], return_counts=True)
     example = repeated[times.argmax()]
     raise InvalidInput(
@@ -144,7 +146,7 @@ def _one_way(coordinates: Mapping[str, NDArray[Any]], name: str, rows: IntArray)
     for groups in _groupings(coordinates, rows):
         steps = [np.diff(values[members]) for members in groups.values()]
         if np.isfinite(values[rows]).all() and all((step > 0).all() or (step < 0).all() for step in steps):
-            return Series(label, tuple(_branch(group, members, values) for group, members in groups.items()))
+            return Series(name, label, tuple(_branch(group, members, values) for group, members in groups.items()))
     return None
 
 
