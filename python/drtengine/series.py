@@ -96,7 +96,7 @@ def arrange(
         return Series(INDEX, INDEX, (Branch("", rows, rows.astype(np.float64), False),))
     if along not in coordinates:
         raise InvalidInput(f"there is no coordinate {along!r}; {near_miss(along, (*coordinates, INDEX))}")
-    values, label = _numbers(along, coordinates[along])
+    values, label = as_numbers(along, coordinates[along])
     unknown = rows[~np.isfinite(values[rows])]
     if unknown.size:
         raise InvalidInput(
@@ -142,7 +142,7 @@ def _one_way(coordinates: Mapping[str, NDArray[Any]], name: str, rows: IntArray)
     """Series along a coordinate that rises or falls throughout in the order of measurement, branch by branch."""
     if coordinates[name].dtype.kind not in "fM":
         return None
-    values, label = _numbers(name, coordinates[name])
+    values, label = as_numbers(name, coordinates[name])
     for groups in _groupings(coordinates, rows):
         steps = [np.diff(values[members]) for members in groups.values()]
         if np.isfinite(values[rows]).all() and all((step > 0).all() or (step < 0).all() for step in steps):
@@ -171,8 +171,8 @@ def _branch(name: str, members: IntArray, values: FloatArray) -> Branch:
     return Branch(name, members[order], here[order], bool(here[-1] < here[0]))
 
 
-def _numbers(name: str, column: NDArray[Any]) -> tuple[FloatArray, str]:
-    """Values to be drawn and the label of their axis; times count from the earliest spectrum."""
+def as_numbers(name: str, column: NDArray[Any]) -> tuple[FloatArray, str]:
+    """Give the values of a coordinate to be drawn, and the label of their axis; times count from the earliest."""
     if column.dtype.kind == "M":
         return _elapsed((column - column[0]) / np.timedelta64(1, "s"))
     if column.dtype.kind != "f":

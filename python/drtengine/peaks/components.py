@@ -15,7 +15,7 @@ from ..campaign import Campaign
 from ..densities import LARGEST_LN_X, havriliak_negami
 from ..errors import InvalidInput, near_miss
 from ..points import measured_window
-from ..posterior import Spread, interval, spread
+from ..posterior import POINT, Spread, interval, spread
 from ..result import DrtResult
 from ..spectrum import BoolArray, FloatArray, IntArray
 from .finding import find_peaks
@@ -256,7 +256,7 @@ def fit_components(
     gone = at_bound[:, :1]  # a component without resistance stands anywhere
     loose = np.where(at_bound | gone | np.isnan(values), np.nan, 1.0)
     u, blur = (part.reshape(values.shape) * loose for part in (known.u, known.blur))
-    low, high = interval(values, Spread(u, blur), level)
+    low, high = interval(values, Spread(u, blur), level, POINT)
     scale = np.ones(values.shape)
     with np.errstate(over="ignore"):
         for array in (values, low, high):

@@ -14,7 +14,7 @@ from .. import options
 from ..basis import Basis, between_nodes
 from ..campaign import Campaign
 from ..points import measured_window
-from ..posterior import Spread, interval, spread
+from ..posterior import INTEGRAL, PLACE, POINT, Spread, interval, spread
 from ..result import DrtResult
 from ..spectrum import BoolArray, FloatArray, IntArray
 from .processes import check_processes, process_of
@@ -225,7 +225,8 @@ def find_peaks(
     rise = here - np.where(np.isnan(saddle)[:, None], 0, _values(basis, np.nan_to_num(saddle)))
     known = spread(result, np.concatenate([moved, here, area, of_C, rise]), np.tile(spectrum, 5))
     u, blur = (part.reshape(5, -1) for part in (known.u, known.blur))
-    ends = [interval(value, Spread(u[k], blur[k]), level) for k, value in enumerate((ln_tau, height, R))]
+    numbers = (ln_tau, PLACE), (height, POINT), (R, INTEGRAL)
+    ends = [interval(value, Spread(u[k], blur[k]), level, share) for k, (value, share) in enumerate(numbers)]
     return Peaks(
         spectrum=spectrum,
         tau=place,

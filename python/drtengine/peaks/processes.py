@@ -73,6 +73,11 @@ class Processes:
     def __len__(self) -> int:
         return len(self.R)
 
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Range of each process by its name, s."""
+        return {name: (float(low), float(high)) for name, (low, high) in zip(self.names, self.limits, strict=True)}
+
     def to_frame(self) -> pd.DataFrame:
         """Give a long table: one row for each spectrum and process, with the coordinates."""
         import pandas as pd

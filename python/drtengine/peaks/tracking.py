@@ -69,6 +69,11 @@ class Tracks:
         peaks = np.flatnonzero(self.track == track)
         return np.asarray(peaks[np.argsort(self.position[self.peaks.spectrum[peaks]], kind="stable")])
 
+    def process(self, track: int) -> str:
+        """Name the process that most peaks of a line belong to; empty if that is none."""
+        names, counts = np.unique(self.peaks.process[self.track == track], return_counts=True)
+        return str(names[counts.argmax()])
+
     def summary(self) -> pd.DataFrame:
         """One row a line: branch, process, number of peaks and gaps, the two ends, medians of tau and R."""
         import pandas as pd
@@ -79,13 +84,12 @@ class Tracks:
         peaks, branch, at = self.peaks, self.series.branches[self.branch[track]], self.members(track)
         place = self.position[peaks.spectrum[at]]
         passed = int(((branch.values >= place[0]) & (branch.values <= place[-1])).sum())
-        names, counts = np.unique(peaks.process[at], return_counts=True)
         tau, R = peaks.tau[at], peaks.R[at]
         ends = place[0], place[-1], tau[0], tau[-1], R[0], R[-1]
         return (
             track,
             branch.name,
-            names[counts.argmax()],
+            self.process(track),
             at.size,
             passed - at.size,
             *ends,
