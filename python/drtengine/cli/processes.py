@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import store
 from ..errors import InvalidInput
-from ..peaks import DEFAULT_PROCESSES, Processes, Tracks
+from ..peaks import DEFAULT_PROCESSES, Peaks, Processes, Tracks
 from ..peaks.processes import check_processes
 from ..plot.figures import unit_label
 from ..result import DrtResult
@@ -90,44 +90,47 @@ def write_peaks(result: DrtResult, tracks: Tracks, processes: Processes | None, 
 
 def report_peaks(tracks: Tracks, processes: Processes | None) -> None:
     """Print a row for each line of peaks, or for each peak of a single spectrum, and the processes."""
-    unit, peaks = unit_label(tracks.peaks.unit), tracks.peaks
-    if len(peaks.campaign) == 1:
-        head = "τ\ns", "u(τ)\ns", f"γ\n{unit}", f"R\n{unit}", f"u(R)\n{unit}", "C\nF", "width\ndecades", "share\n%"
-        numbers = peaks.tau, peaks.u_tau, peaks.gamma, peaks.R, peaks.u_R, peaks.C, peaks.width, 100 * peaks.share
-        rows = [
-            (*(f"{value:.3g}" for value in row), "edge" if edge else "", name)
-            for *row, edge, name in zip(*numbers, peaks.at_edge, peaks.process, strict=True)
-        ]
-        terminal.show_table([*head, "", "process"], rows, rest=", all in peaks.csv")
+    if len(tracks.peaks.campaign) == 1:
+        _show_peaks(tracks.peaks)
     else:
-        summary = tracks.summary()
-        head = (
-            "branch",
-            "process",
-            "peaks",
-            "gaps",
-            "from",
-            "to",
-            "τ from\ns",
-            "τ to\ns",
-            f"R from\n{unit}",
-            f"R to\n{unit}",
-        )
-        rows = [
-            (line.branch, line.process, str(line.peaks), str(line.gaps), *(f"{value:.3g}" for value in row))
-            for line, row in zip(summary.itertuples(), summary[list(_ENDS)].to_numpy(), strict=True)
-        ]
-        terminal.show_table(["branch", "process", "peaks", "gaps", *ends], rows, rest=", all in tracks.csv")
-        loose = int((tracks.track < 0).sum())
-        terminal.say(f"{len(peaks)} peaks in {len(peaks.campaign)} spectra, {len(tracks)} lines, {loose} peaks on none")
+        _show_tracks(tracks)
     if processes is not None:
         terminal.say()
-        rows = [
-            (name, f"{low:g}", f"{high:g}", *(f"{f(column):.4g}" for f in (np.nanmin, np.nanmedian, np.nanmax)))
-            for (name, (low, high)), column in zip(processes.ranges.items(), processes.R.T, strict=True)
-        ]
-        span = f"R least\n{unit}", f"median\n{unit}", f"largest\n{unit}"
-        terminal.show_table(["process", "from\ns", "to\ns", *span], rows)
+        _show_processes(processes)
+
+
+def _show_peaks(peaks: Peaks) -> None:
+    ohm, farad = unit_label(peaks.unit), "F" if peaks.unit == "ohm" else "F/cm²"
+    head = "τ\ns", "u(τ)\ns", f"γ\n{ohm}", f"R\n{ohm}", f"u(R)\n{ohm}", f"C\n{farad}", "width\ndecades", "share\n%"
+    numbers = peaks.tau, peaks.u_tau, peaks.gamma, peaks.R, peaks.u_R, peaks.C, peaks.width, 100 * peaks.share
+    rows = [
+        (*(f"{value:.3g}" for value in row), "edge" if edge else "", name)
+        for *row, edge, name in zip(*numbers, peaks.at_edge, peaks.process, strict=True)
+    ]
+    terminal.show_table([*head, "", "process"], rows, rest=", all in peaks.csv")
+
+
+def _show_tracks(tracks: Tracks) -> None:
+    summary, ohm = tracks.summary(), unit_label(tracks.peaks.unit)
+    rows = [
+        (line.branch, line.process, str(line.peaks), str(line.gaps), *(f"{value:.3g}" for value in ends))
+        for line, ends in zip(summary.itertuples(), summary[list(_ENDS)].to_numpy(), strict=True)
+    ]
+    ends = "from", "to", "τ from\ns", "τ to\ns", f"R from\n{ohm}", f"R to\n{ohm}"
+    terminal.show_table(["branch", "process", "peaks", "gaps", *ends], rows, rest=", all in tracks.csv")
+    count, loose = len(tracks.peaks), int((tracks.track < 0).sum())
+    where = f"{count} peaks in {len(tracks.peaks.campaign)} spectra"
+    terminal.say(f"{where}: {count - loose} on {len(tracks)} lines, {loose} on none")
+
+
+def _show_processes(processes: Processes) -> None:
+    ohm = unit_label(processes.unit)
+    rows = [
+        (name, f"{low:g}", f"{high:g}", *(f"{of(column):.4g}" for of in (np.nanmin, np.nanmedian, np.nanmax)))
+        for (name, (low, high)), column in zip(processes.ranges.items(), processes.R.T, strict=True)
+    ]
+    head = ["process", "from\ns", "to\ns", f"R least\n{ohm}", f"median\n{ohm}", f"largest\n{ohm}"]
+    terminal.show_table(head, rows)
 
 
 _ENDS = "from", "to", "tau_from", "tau_to", "R_from", "R_to"
