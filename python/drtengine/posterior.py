@@ -61,7 +61,7 @@ def spread(result: DrtResult, rows: FloatArray, spectrum: IntArray | None = None
     ----------
     result : DrtResult
     rows : ndarray, shape [sum, node]
-        What each sum multiplies the coefficients by.
+        What each sum multiplies the coefficients by; a row that is not finite has no uncertainty.
     spectrum : ndarray of int, shape [sum], optional
         The spectrum that each sum is of; all sums are taken of every spectrum otherwise.
 
@@ -79,6 +79,8 @@ def spread(result: DrtResult, rows: FloatArray, spectrum: IntArray | None = None
     tau of a peak 0.92 to 1.00 at four times the width needed. Gamma at a point: 0.88 to 0.99 on average over the
     points above 2 % of the maximum, but 0.3 at worst, where gamma has an edge: no band for single points.
     """
+    known = np.isfinite(rows).all(axis=1)
+    rows = np.where(known[:, None], rows, 0)
     everywhere = spectrum is None
     shape = (len(result), len(rows)) if everywhere else (len(rows),)
     u, blur = np.full((2, *shape), np.nan)
@@ -96,6 +98,7 @@ def spread(result: DrtResult, rows: FloatArray, spectrum: IntArray | None = None
             at, here = order[start:end], rows[order[start:end]]  # type: ignore[assignment]
         u[at] = np.sqrt(np.maximum(np.einsum("si,ij,sj->s", here, covariance, here, optimize=True), 0))
         blur[at] = 0.0 if smoothing is None else np.abs(here @ smoothing) @ np.abs(result.coefficients[i])
+    u[..., ~known] = blur[..., ~known] = np.nan
     return Spread(u, blur, tuple(notes))
 
 

@@ -171,6 +171,7 @@ def peaks(
         ranges = parse_processes(processes)
         with new_folder(out, force=force) as folder:
             result = saved_result(files) or _invert(files, format)
+            _check_any_answer(result)
             found = find_peaks(result, min_height=min_height, min_prominence=min_prominence, processes=ranges)
             tracks = track_peaks(found, along=along, max_shift=max_shift, max_gap=max_gap, min_length=min_length)
             table = integrate_processes(result, ranges) if ranges else None
@@ -209,9 +210,7 @@ def _invert(files: list[str], format: str | None) -> DrtResult:
     """Read and invert files with the default options."""
     campaign = _read(files, format)
     with terminal.progress("inverting") as hook:
-        result = fit_drt(campaign, progress=hook)
-    _check_any_answer(result)
-    return result
+        return fit_drt(campaign, progress=hook)
 
 
 def _number_or_name(text: str) -> float | str:

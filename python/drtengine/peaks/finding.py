@@ -227,12 +227,14 @@ def find_peaks(
     u, blur = (part.reshape(5, -1) for part in (known.u, known.blur))
     numbers = (ln_tau, PLACE), (height, POINT), (R, INTEGRAL)
     ends = [interval(value, Spread(u[k], blur[k]), level, share) for k, (value, share) in enumerate(numbers)]
+    with np.errstate(over="ignore"):
+        tau_low, tau_high = np.exp(ends[0][0]), np.exp(ends[0][1])
     return Peaks(
         spectrum=spectrum,
         tau=place,
         u_tau=place * u[0],
-        tau_low=np.exp(ends[0][0]),
-        tau_high=np.exp(ends[0][1]),
+        tau_low=tau_low,
+        tau_high=tau_high,
         gamma=height,
         u_gamma=u[1],
         gamma_low=ends[1][0],

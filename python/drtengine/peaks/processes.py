@@ -159,16 +159,17 @@ def integrate_processes(
     rows = np.stack([_integrals(result.basis, *limits) for limits in ranges.values()])
     R = result.coefficients @ rows.T
     outside, notes = np.zeros(R.shape), list[str]()
+    some = result.used.any(axis=1)
     window = np.stack(measured_window(result.frequency, result.used), axis=1)
     for k, (name, limits) in enumerate(ranges.items()):
         low, high = np.fmax(limits[0], window[:, 0]), np.fmin(limits[1], window[:, 1])
         elsewhere = low >= high
-        if elsewhere[result.used.any(axis=1)].all():
+        if some.any() and elsewhere[some].all():
             raise InvalidInput(
                 f"processes: {name!r}, {limits[0]:g} to {limits[1]:g} s, lies outside what every spectrum measured, "
                 f"{np.nanmin(window):.3g} to {np.nanmax(window):.3g} s; change its limits or leave it out"
             )
-        for i in np.flatnonzero(elsewhere):
+        for i in np.flatnonzero(elsewhere & some):
             notes.append(f"{result.campaign.label(int(i))}: did not measure where {name!r} lies")
         R[elsewhere, k] = np.nan
         for start, end in np.unique(np.stack([low, high], axis=1)[~elsewhere], axis=0):
