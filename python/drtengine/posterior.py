@@ -79,7 +79,7 @@ def spread(result: DrtResult, rows: FloatArray, spectrum: IntArray | None = None
     tau of a peak 0.92 to 1.00 at four times the width needed. Gamma at a point: 0.88 to 0.99 on average over the
     points above 2 % of the maximum, but 0.3 at worst, where gamma has an edge: no band for single points.
     """
-    known = np.isfinite(rows).all(axis=1)
+    known: BoolArray = np.isfinite(rows).all(axis=1)
     rows = np.where(known[:, None], rows, 0)
     everywhere = spectrum is None
     shape = (len(result), len(rows)) if everywhere else (len(rows),)

@@ -175,8 +175,9 @@ def as_numbers(name: str, column: NDArray[Any]) -> tuple[FloatArray, str]:
     """Give the values of a coordinate to be drawn, and the label of their axis; times count from the earliest."""
     if column.dtype.kind == "M":
         return _elapsed((column - column[0]) / np.timedelta64(1, "s"))
-    if column.dtype.kind != "f":
+    if column.dtype.kind not in "fi":
         raise InvalidInput(f"coordinate {name!r} holds text; choose one that holds numbers")
+    column = column.astype(np.float64)
     return _elapsed(column) if name == "time" else (column, _LABELS.get(name, name))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -70,6 +70,8 @@ def grid_map(
     InvalidInput
         If the dataset is something else, or has no such variable.
     """
+    from matplotlib.cm import ScalarMappable
+
     if "along" not in getattr(dataset, "attrs", {}) or "tau" not in dataset.dims:
         raise InvalidInput("grid_map() takes a dataset as map_gamma or compare_maps return it")
     variable = variable or ("difference" if "difference" in dataset else "gamma")
@@ -88,9 +90,11 @@ def grid_map(
     panels = figure.subplots(1, count, sharey=True, squeeze=False)[0]
     for ax, name in zip(panels, dataset.branch.values, strict=True):
         layer = dataset.sel(branch=name)
-        mesh, label = _draw(ax, layer.isel({layer.measured.dims[0]: layer.measured.values}), variable, norm, doubt)
+        along = str(layer.measured.dims[0])
+        ax.set_xlabel(as_numbers(layer.attrs["along"], layer[along].values)[1])
         ax.set_title(str(name))
-        ax.set_xlabel(label)
+        if layer.measured.any():
+            _draw(ax, layer.isel({along: layer.measured.values}), along, variable, norm, doubt)
         if str(name) in json.loads(dataset.attrs["falling"]):
             ax.invert_xaxis()
         finish_map(ax, ranges, dark=variable != "difference")
@@ -98,7 +102,7 @@ def grid_map(
     beyond = bool((np.abs(values) > norm.vmax).any())
     extend = "neither" if not beyond else "both" if variable == "difference" else "max"
     label = f"{_SYMBOLS[variable]} / {unit_label(dataset[variable].attrs['units'])} per unit ln τ{SCALES[scale]}"
-    add_colour_bar(figure, mesh, list(panels), label, extend=extend)
+    add_colour_bar(figure, ScalarMappable(norm, _colours(variable)), list(panels), label, extend=extend)
     return figure
 
 
@@ -111,18 +115,19 @@ def _norm(values: FloatArray, both_ways: bool, scale: str, colour_max: float | N
     return colour_norm(-top if both_ways else known.min(initial=0.0), top, scale)
 
 
-def _draw(ax: Axes, layer: xr.Dataset, variable: str, norm: Normalize, doubt: bool) -> tuple[Any, str]:
-    """Draw one branch; give its mesh and what its coordinate is called."""
-    (along,) = layer.measured.dims
-    places, label = as_numbers(layer.attrs["along"], layer[along].values)
+def _draw(ax: Axes, layer: xr.Dataset, along: str, variable: str, norm: Normalize, doubt: bool) -> None:
+    """Draw one branch."""
+    places, _ = as_numbers(layer.attrs["along"], layer[along].values)
     tau, values, inside = layer.tau.values, layer[variable].values.T, layer.in_window.values.T
     edges, tau_edges = cell_edges(places), np.exp(cell_edges(np.log(tau)))
-    colours = BOTH_WAYS if variable == "difference" else COLOURS
-    mesh = ax.pcolormesh(edges, tau_edges, np.ma.masked_invalid(values), norm=norm, cmap=colours, rasterized=True)
+    ax.pcolormesh(edges, tau_edges, np.ma.masked_invalid(values), norm=norm, cmap=_colours(variable), rasterized=True)
     veil = np.ma.masked_where(inside | np.isnan(values), np.ones(values.shape))
     ax.pcolormesh(edges, tau_edges, veil, cmap="gray", vmin=0, vmax=2, alpha=0.6, rasterized=True)
     if doubt and variable in _DOUBT:
         low, high = (layer[name].values.T for name in _DOUBT[variable])
         row, column = np.nonzero((low <= 0) & (high >= 0) & inside)
         ax.plot(places[column], tau[row], ".", color="0.6", ms=1.5, mew=0)
-    return mesh, label
+
+
+def _colours(variable: str) -> str:
+    return BOTH_WAYS if variable == "difference" else COLOURS
