@@ -325,14 +325,18 @@ def _summit(x: FloatArray, curve: FloatArray, peak: int) -> tuple[float, float, 
     near = slice(peak - 2, peak + 3)
     step = (x[peak + 1] - x[peak - 1]) / 2
     u = (x[near] - x[peak]) / step
-    quartic = np.polynomial.Polynomial(np.linalg.solve(np.vander(u, increasing=True), curve[near]))
-    if abs(quartic.coef[4]) > _KINK * abs(quartic.coef[2]):
+    c = np.linalg.solve(np.vander(u, increasing=True), curve[near])
+    if abs(c[4]) > _KINK * abs(c[2]):
         return x[peak], curve[peak], np.nan
-    first, second = quartic.deriv(), quartic.deriv(2)
+
+    def curvature(at: float) -> float:
+        return float(2 * c[2] + at * (6 * c[3] + at * 12 * c[4]))
+
     at = 0.0
     for _ in range(4):  # Newton from a place that is right to a step
-        at = float(np.clip(at - first(at) / second(at), u[1], u[3]))
-    return x[peak] + step * at, float(quartic(at)), float(second(at)) / step**2
+        slope = c[1] + at * (2 * c[2] + at * (3 * c[3] + at * 4 * c[4]))
+        at = min(max(at - slope / curvature(at), u[1]), u[3])
+    return x[peak] + step * at, float(c @ at ** np.arange(5)), curvature(at) / step**2
 
 
 def _half(x: FloatArray, curve: FloatArray, peak: int, stop: int, level: float) -> float:
