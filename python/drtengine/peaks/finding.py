@@ -191,7 +191,7 @@ def find_peaks(
     >>> frequency = np.geomspace(1e5, 1e-2, 71)
     >>> cell = dt.simulate.Resistor(10) + dt.simulate.ZARC(50, 1e-3, 0.8) + dt.simulate.ZARC(20, 1e-1, 0.8)
     >>> peaks = dt.find_peaks(dt.fit_drt(dt.Spectrum(frequency, cell.impedance(frequency))))
-    >>> peaks.tau.round(4), peaks.R.round(1)
+    >>> peaks.tau.round(4), peaks.R.round()
     (array([0.001 , 0.0992]), array([50., 20.]))
     """
     require_result("find_peaks", result)
