@@ -78,6 +78,9 @@ def test_branches_are_followed_apart() -> None:
     branch = ["discharge"] * 3 + ["charge"] * 2
     tracks = follow(campaign(*[one] * 5, voltage=[0.3, 0.2, 0.1, 0.1, 0.2], branch=branch), along="voltage")
     assert lines(tracks) == [[2, 1, 0], [3, 4]]
+    assert tracks.loose == 0
+    part = dt.track_peaks(tracks.peaks, along="voltage", spectra=[0, 1])
+    assert (lines(part), part.loose, (part.track < 0).sum()) == ([[1, 0]], 0, 3)
     assert tracks.branch.tolist() == [0, 1]
     assert tracks.summary()["branch"].tolist() == ["discharge", "charge"]
     assert tracks.to_dataset().track_branch.values.tolist() == ["discharge", "charge"]

@@ -78,23 +78,22 @@ def spread(result: DrtResult, rows: FloatArray, spectrum: IntArray | None = None
     """
     known = np.asarray(np.isfinite(rows).all(axis=1))
     rows = np.where(known[:, None], rows, 0)
-    everywhere = spectrum is None
-    shape = (len(result), len(rows)) if everywhere else (len(rows),)
-    u, blur = np.full((2, *shape), np.nan)
-    order = None if spectrum is None else np.argsort(spectrum, kind="stable")
+    u, blur = np.full((2, len(result), len(rows)) if spectrum is None else (2, len(rows)), np.nan)
+    order = np.argsort(spectrum, kind="stable") if spectrum is not None else None
+    in_order = None if spectrum is None else spectrum[order]
     notes = _reasons(result)
     for i, posterior in () if notes else _posteriors(result):
         if posterior is None:
             notes.append(f"{result.campaign.label(i)}: no uncertainty: no residuals are left to tell the noise from")
             continue
-        covariance, smoothing = posterior
-        if order is None or spectrum is None:
-            at, here = i, rows
-        else:
-            start, end = np.searchsorted(spectrum[order], [i, i + 1])
-            at, here = order[start:end], rows[order[start:end]]  # type: ignore[assignment]
-        u[at] = np.sqrt(np.maximum(np.einsum("si,ij,sj->s", here, covariance, here, optimize=True), 0))
-        blur[at] = 0.0 if smoothing is None else np.abs(here @ smoothing) @ np.abs(result.coefficients[i])
+        at: Any = i
+        here = rows
+        if order is not None and in_order is not None:
+            at = order[slice(*np.searchsorted(in_order, [i, i + 1]))]
+            here = rows[at]
+        u[at] = np.sqrt(np.maximum(((here @ posterior.covariance) * here).sum(axis=1), 0))
+        x = np.abs(result.coefficients[i])
+        blur[at] = 0.0 if posterior.smoothing is None else np.abs(here @ posterior.smoothing) @ x
     u[..., ~known] = blur[..., ~known] = np.nan
     return Spread(u, blur, tuple(notes))
 

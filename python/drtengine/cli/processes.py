@@ -118,9 +118,9 @@ def _show_tracks(tracks: Tracks) -> None:
     ]
     ends = "from", "to", "τ from\ns", "τ to\ns", f"R from\n{ohm}", f"R to\n{ohm}"
     terminal.show_table(["branch", "process", "peaks", "gaps", *ends], rows, rest=", all in tracks.csv")
-    count, loose = len(tracks.peaks), int((tracks.track < 0).sum())
+    count = len(tracks.peaks)
     where = f"{count} peaks in {len(tracks.peaks.campaign)} spectra"
-    terminal.say(f"{where}: {count - loose} on {len(tracks)} lines, {loose} on none")
+    terminal.say(f"{where}: {count - tracks.loose} on {len(tracks)} lines, {tracks.loose} on none")
 
 
 def _show_processes(processes: Processes) -> None:

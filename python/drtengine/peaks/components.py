@@ -32,6 +32,7 @@ _WIDEST = {"phi": (0.0, 1 - 1e-6), "alpha": (0.0, 1 - 1e-6), "beta": (0.0, 1.0)}
 _NEAR_BOUND = 1e-6
 """A parameter this close to a bound, as a share of their distance, stands at it."""
 _MOST_EVALUATIONS = 500
+_TINY = 1e-12
 
 
 class _Shape(NamedTuple):
@@ -218,57 +219,45 @@ def fit_components(
     lower, upper = _check_bounds(names, shape, bounds or {}, result.tau, starts)
     window = np.stack(measured_window(result.frequency, result.used), axis=1)
     at_nodes, ln_tau = result.basis.values(result.tau), np.log(result.tau)
-    peaks = find_peaks(result, level=level)
+    given = None if starts is None else np.stack([starts, np.full(starts.size, np.nan)], axis=1)
+    begins = _at_peaks(result, window) if given is None else [given] * len(result)
 
     spectrum, fits, rows, notes = list[int](), list[_Fit](), list[FloatArray](), list[str]()
     misfit = np.full(len(result), np.nan)
     for i in np.flatnonzero(np.isfinite(result.gamma).all(axis=1)):
         inside = (result.tau >= window[i, 0]) & (result.tau <= window[i, 1])
-        own = (peaks.spectrum == i) & (peaks.tau > window[i, 0]) & (peaks.tau < window[i, 1])
-        at = peaks.tau[own] if starts is None else starts
-        height = result.evaluate(at)[i] if at.size else at
-        count = at.size * len(names)
-        label = result.campaign.label(int(i))
-        if count == 0:
-            continue
-        if count > inside.sum():
-            notes.append(f"{label}: {count} parameters for {inside.sum()} nodes of tau; ask for fewer components")
-            continue
-        R = peaks.R[own] if starts is None else np.maximum(height, 0) * np.log(10)
-        begin = np.column_stack(
-            [R, np.log(at), *_SHAPES[shape].start(np.maximum(height, 1e-12) / np.maximum(R, 1e-12))]
-        )
-        fit = _fit(ln_tau[inside], result.gamma[i, inside], shape, begin, lower, upper)
-        if not fit.converged:
-            notes.append(f"{label}: the fit of {at.size} components did not converge")
-        spectrum += [int(i)] * at.size
-        fits.append(fit)
-        rows.append(fit.rows @ at_nodes[inside])
-        misfit[i] = fit.misfit
-    nodes = result.tau.size
-    which = np.array(spectrum, dtype=np.intp)
-    known = spread(result, np.concatenate([np.empty((0, nodes)), *rows]), np.repeat(which, len(names)))
-    values, at_bound = (
-        np.concatenate([np.empty((0, len(names))), *(getattr(fit, name) for fit in fits)])
-        for name in ("values", "at_bound")
-    )
-    at_bound = at_bound.astype(bool)
-    gone = at_bound[:, :1]  # a component without resistance stands anywhere
-    loose = np.where(at_bound | gone | np.isnan(values), np.nan, 1.0)
-    u, blur = (part.reshape(values.shape) * loose for part in (known.u, known.blur))
+        count, label = len(begins[i]), result.campaign.label(int(i))
+        if count * len(names) > inside.sum():
+            notes.append(
+                f"{label}: {count * len(names)} parameters for {inside.sum()} nodes of tau; ask for fewer components"
+            )
+        elif count:
+            begin = _begin(result, int(i), begins[i], shape)
+            fits.append(fit := _fit(ln_tau[inside], result.gamma[i, inside], shape, begin, lower, upper))
+            if not fit.converged:
+                notes.append(f"{label}: the fit of {count} components did not converge")
+            spectrum += [int(i)] * count
+            rows.append(fit.rows @ at_nodes[inside])
+            misfit[i] = fit.misfit
+    which, blank = np.array(spectrum, dtype=np.intp), np.empty((0, len(names)))
+    known = spread(result, np.concatenate([at_nodes[:0], *rows]), np.repeat(which, len(names)))
+    values = np.concatenate([blank, *(fit.values for fit in fits)])
+    at_bound = np.concatenate([blank.astype(bool), *(fit.at_bound for fit in fits)])
+    # a component without resistance stands anywhere
+    unknown = at_bound | at_bound[:, :1] | np.isnan(values)
+    u, blur = (np.where(unknown, np.nan, part.reshape(values.shape)) for part in (known.u, known.blur))
     low, high = interval(values, Spread(u, blur), level, POINT)
-    scale = np.ones(values.shape)
     with np.errstate(over="ignore"):
         for array in (values, low, high):
-            array[:, 1] = np.exp(array[:, 1])
-    scale[:, 1] = values[:, 1]
+            array[:, 1] = np.exp(array[:, 1])  # ln(tau) until here
+    u[:, 1] *= values[:, 1]
     least, most = np.array([_WIDEST.get(name, (0.0, np.inf)) for name in names]).T
     return Components(
         shape=shape,
         names=names,
         spectrum=which,
         values=values,
-        u_values=u * scale,
+        u_values=u,
         values_low=np.maximum(low, least),
         values_high=np.minimum(high, most),
         at_bound=at_bound,
@@ -278,6 +267,22 @@ def fit_components(
         unit=result.unit,
         notes=(*notes, *known.notes),
     )
+
+
+def _at_peaks(result: DrtResult, window: FloatArray) -> list[FloatArray]:
+    """Give tau and R of the peaks in the window of each spectrum, [component, 2] each."""
+    peaks = find_peaks(result)
+    inside = (peaks.tau > window[peaks.spectrum, 0]) & (peaks.tau < window[peaks.spectrum, 1])
+    places = np.stack([peaks.tau, peaks.R], axis=1)[inside]
+    return np.split(places, np.searchsorted(peaks.spectrum[inside], np.arange(1, len(result))))
+
+
+def _begin(result: DrtResult, spectrum: int, places: FloatArray, shape: str) -> FloatArray:
+    """Give the parameters to start from; where R is not known, as of a peak a decade wide [component, parameter]."""
+    tau, R = places.T
+    height = np.maximum(result.basis.values(tau) @ result.coefficients[spectrum], _TINY)
+    R = np.maximum(np.where(np.isnan(R), height * np.log(10), R), _TINY)
+    return np.column_stack([R, np.log(tau), *_SHAPES[shape].start(height / R)])
 
 
 class _Fit(NamedTuple):

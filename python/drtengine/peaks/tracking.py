@@ -53,8 +53,12 @@ class Tracks:
         return len(self.branch)
 
     def __repr__(self) -> str:
-        loose = int((self.track < 0).sum())
-        return f"<Tracks: {len(self)} lines through {len(self.peaks) - loose} peaks, {loose} peaks on none>"
+        return f"<Tracks: {len(self)} lines through {(self.track >= 0).sum()} peaks, {self.loose} peaks on none>"
+
+    @property
+    def loose(self) -> int:
+        """Number of peaks of the series that are on no line."""
+        return int((np.isfinite(self.position[self.peaks.spectrum]) & (self.track < 0)).sum())
 
     @cached_property
     def position(self) -> FloatArray:
