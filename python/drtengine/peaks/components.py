@@ -33,6 +33,7 @@ _NEAR_BOUND = 1e-6
 """A parameter this close to a bound, as a share of their distance, stands at it."""
 _MOST_EVALUATIONS = 500
 _TINY = 1e-12
+_STEP = 1e-7
 
 
 class _Shape(NamedTuple):
@@ -308,12 +309,25 @@ def _fit(
     slack = 1e-3 * np.minimum(high - low, 1)
     start = np.clip((begin / ohm).ravel(), low + slack, high - slack)
 
-    def residual(x: FloatArray) -> FloatArray:
-        R, place, *others = x.reshape(begin.shape).T
-        curves = _SHAPES[shape].density(ln_tau[:, None] - place, *others)
-        return np.asarray(weight * (curves @ R - gamma / unit))
+    def curves(x: FloatArray) -> FloatArray:
+        _, place, *others = x.reshape(begin.shape).T
+        return np.asarray(weight[:, None] * _SHAPES[shape].density(ln_tau[:, None] - place, *others))
 
-    found = least_squares(residual, start, bounds=(low, high), max_nfev=_MOST_EVALUATIONS)
+    def residual(x: FloatArray) -> FloatArray:
+        return np.asarray(curves(x) @ x.reshape(begin.shape)[:, 0] - weight * gamma / unit)
+
+    def jacobian(x: FloatArray) -> FloatArray:
+        # a parameter moves its own component only: one step takes that parameter of all of them
+        columns = np.empty((ln_tau.size, *begin.shape))
+        columns[:, :, 0] = curves(x)
+        for k in range(1, begin.shape[1]):
+            step = np.zeros(begin.shape)
+            step[:, k] = _STEP
+            slope = (curves(x + step.ravel()) - curves(x - step.ravel())) / (2 * _STEP)
+            columns[:, :, k] = slope * x.reshape(begin.shape)[:, 0]
+        return columns.reshape(ln_tau.size, -1)
+
+    found = least_squares(residual, start, jacobian, bounds=(low, high), max_nfev=_MOST_EVALUATIONS)
     span = np.minimum(high - low, 1)
     at_bound = (found.x - low < _NEAR_BOUND * span) | (high - found.x < _NEAR_BOUND * span)
     rows = np.zeros((found.x.size, ln_tau.size))
