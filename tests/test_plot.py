@@ -20,7 +20,8 @@ from PIL import Image
 import drtengine as dt
 from drtengine import plot, simulate
 from drtengine.plot.maps import COLOURS
-from drtengine.plot.series import arrange, cell_edges, window
+from drtengine.plot.series import window
+from drtengine.series import arrange, cell_edges
 
 UNEVEN = np.array([1.0, 0.9, 0.7, 0.65, 0.3])
 FREQUENCY = np.geomspace(1e4, 1e-1, 51)

@@ -22,11 +22,14 @@ from .drt import fit_drt
 from .elements import ElementFit
 from .errors import DataWarning, DrtengineError, InvalidInput, MissingExtra, Status, UnreadableFile
 from .io import read
+from .maps import compare_maps, map_gamma
+from .peaks import DEFAULT_PROCESSES, find_peaks, fit_components, integrate_processes, track_peaks
 from .result import DrtResult
 from .spectrum import Spectrum
 from .store import load, save
 
 __all__ = [
+    "DEFAULT_PROCESSES",
     "Basis",
     "Campaign",
     "DataWarning",
@@ -39,11 +42,17 @@ __all__ = [
     "Status",
     "UnreadableFile",
     "__version__",
+    "compare_maps",
+    "find_peaks",
+    "fit_components",
     "fit_drt",
+    "integrate_processes",
     "load",
+    "map_gamma",
     "read",
     "save",
     "simulate",
+    "track_peaks",
 ]
 
 

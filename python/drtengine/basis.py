@@ -172,6 +172,14 @@ def tau_grid(f_min: float, f_max: float, frequency: FloatArray | None, tau: str 
     return nodes
 
 
+def between_nodes(tau: FloatArray, count: int) -> FloatArray:
+    """Put `count` steps, even in ln(tau), between each two nodes; the nodes stay among them."""
+    at = np.arange((tau.size - 1) * count + 1) / count
+    finer = np.exp(np.interp(at, np.arange(tau.size), np.log(tau)))
+    finer[::count] = tau
+    return np.asarray(finer)
+
+
 def positive_array(values: ArrayLike, name: str) -> FloatArray:
     """Return the values as an array of one dimension, finite and above zero.
 

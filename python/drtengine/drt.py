@@ -17,6 +17,7 @@ from .methods import METHODS, SOLVERS, Band, GridProblem, empty_arrays
 from .options import PARTS
 from .points import explain, select_points, vanishing_points
 from .result import DrtResult
+from .smooth import hats
 from .spectrum import BoolArray, FloatArray, IntArray, Spectrum
 
 if TYPE_CHECKING:
@@ -175,7 +176,8 @@ def fit_drt(
         if (sound := status[rows] == Status.OK).any()
     ]
     nodes = _nodes(campaign, grids, tau)
-    functions = Basis.on(nodes, basis, fwhm=fwhm, shape_factor=shape_factor)
+    ridge = Basis.on(nodes, basis, fwhm=fwhm, shape_factor=shape_factor)  # checks its options in any case
+    functions = ridge if method == "ridge" else hats(nodes)
 
     Z = campaign.Z if area is None else campaign.Z * area
     arrays = empty_arrays(len(campaign), campaign.Z.shape[1], nodes.size, band=band is not None)

@@ -13,7 +13,7 @@ from .bands import find_bands
 from .basis import Basis
 from .errors import Status
 from .options import PARTS, weights_on_grid
-from .smooth import CANDIDATES, hats, solve_log
+from .smooth import CANDIDATES, solve_log
 from .spectrum import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class GridProblem:
     core : Problem
         As the core takes it; its weights are those of `basis_weights`.
     basis : Basis
-        Of the ridge; its nodes serve every method.
+        `smooth.hats` for the smooth method.
     frequency : ndarray, shape [point]
     rows : ndarray, shape [spectrum]
         Which spectra of the campaign.
@@ -124,9 +124,7 @@ def solve_ridge(grid: GridProblem, arrays: dict[str, Any]) -> NDArray[np.int8]:
 
 def solve_smooth(grid: GridProblem, arrays: dict[str, Any]) -> NDArray[np.int8]:
     """Fit gamma = exp(u), u smooth; returns the status of each spectrum."""
-    basis = hats(grid.basis.tau)
-    shape, epsilon, log_tau = basis.key
-    problem: Problem = {**grid.core, "shape": shape, "epsilon": epsilon, "log_tau": log_tau}
+    basis, problem = grid.basis, grid.core
     solution = solve_log(problem, grid.weights, grid.core["Z"], grid.rows, grid.points)
     gamma = np.exp(solution["log_gamma"])
     rows = grid.rows

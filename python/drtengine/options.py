@@ -55,6 +55,29 @@ def check_positive(name: str, value: object) -> float:
     return float(value)
 
 
+def check_share(name: str, value: object) -> float:
+    """Return a number from 0 to below 1."""
+    share = check_positive(name, value) if value != 0 else 0.0
+    if share >= 1:
+        raise InvalidInput(f"{name} is a share from 0 to 1, got {share:g}")
+    return share
+
+
+def check_count(name: str, value: object, least: int) -> int:
+    """Return a whole number that is not below `least`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise InvalidInput(f"{name} must be a whole number from {least} on, got {value!r}")
+    return int(value)
+
+
+def check_level(level: object) -> float:
+    """Return the probability of intervals."""
+    value = check_positive("level", level)
+    if value >= 1:
+        raise InvalidInput(f"level is a probability between 0 and 1, got {value:g}; such as 0.95")
+    return value
+
+
 def check_limits(f_min: object, f_max: object) -> tuple[float | None, float | None]:
     """Return the frequencies between which points are used, Hz."""
     low = None if f_min is None else check_positive("f_min", f_min)
@@ -68,9 +91,7 @@ def check_threads(n_threads: object) -> int:
     """Return how many threads to use; None asks for all CPUs that this process may use."""
     if n_threads is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if isinstance(n_threads, bool) or not isinstance(n_threads, int | np.integer) or n_threads < 1:
-        raise InvalidInput(f"n_threads must be a whole number from 1 on, got {n_threads!r}")
-    return int(min(n_threads, MOST_THREADS))
+    return min(check_count("n_threads", n_threads, 1), MOST_THREADS)
 
 
 def check_lambda(lambda_: float | str | ArrayLike, campaign: Campaign) -> FloatArray | str:

@@ -75,6 +75,15 @@ def _excluded(campaign: Campaign, exclude: ArrayLike) -> BoolArray:
     return excluded
 
 
+def measured_window(frequency: FloatArray, used: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Give 1/(2 pi f_max) and 1/(2 pi f_min) of the points that took part, in s [spectrum]; NaN where none did."""
+    some = used.any(axis=1)
+    f = np.where(used[some], frequency[some], np.nan)
+    low, high = np.full((2, some.size), np.nan)
+    low[some], high[some] = 1 / (2 * np.pi * np.nanmax(f, axis=1)), 1 / (2 * np.pi * np.nanmin(f, axis=1))
+    return low, high
+
+
 def vanishing_points(Z: ComplexArray, used: BoolArray) -> BoolArray:
     """Where Z is zero beside the largest of its spectrum, so that weights relative to Z make no sense."""
     modulus = np.where(used, np.abs(Z), 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
 from types import MappingProxyType
@@ -54,7 +54,7 @@ _TAKEN = {  # names of what else stands in tables
     ),
     *("gamma_low", "gamma_high", "coefficients", "residual_rms", "status", "method", "weighting", *_PER_SPECTRUM),
 }
-_COORDINATE_UNITS = {"voltage": "V", "current": "A", "temperature": "degC", "time": "s", "soc": "1", "cycle": "1"}
+COORDINATE_UNITS = {"voltage": "V", "current": "A", "temperature": "degC", "time": "s", "soc": "1", "cycle": "1"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -67,13 +67,13 @@ class DrtResult:
     Attributes
     ----------
     basis : Basis
-        Functions of method "ridge"; its nodes serve every method.
+        Functions and their nodes; for "log" the trapezoid rule over the nodes.
     method : ndarray of str, shape [spectrum]
         "ridge" or "log"; "" where there is no answer.
     weighting : ndarray of str, shape [spectrum]
         The weights used: "unit", "modulus", "proportional" or "array".
     coefficients : ndarray, shape [spectrum, tau]
-        Coefficients of the basis functions, ohm; for "log" gamma at the nodes.
+        Coefficients of the basis functions, ohm per unit ln(tau); for "log" gamma at the nodes.
     gamma : ndarray, shape [spectrum, tau]
         gamma at the nodes, ohm per unit ln(tau).
     R_inf, L_0, C_0 : ndarray, shape [spectrum]
@@ -199,7 +199,7 @@ class DrtResult:
         return inside
 
     def evaluate(self, tau: ArrayLike) -> FloatArray:
-        """Give gamma at any relaxation times, exactly from the basis.
+        """Give gamma at any relaxation times, exactly from the basis; for "log" smooth in ln(gamma) between nodes.
 
         Parameters
         ----------
@@ -217,12 +217,8 @@ class DrtResult:
             If a tau is not positive and finite.
         """
         if (self.method == "log").any():
-            at = positive_array(tau, "tau")
-            values = between_nodes(self.tau, self.gamma, at)
-            linear = self.method != "log"
-            values[linear] = self._times(self.basis.values(at).T, linear)
-            return values
-        return core.multiply_rows(self.coefficients, np.ascontiguousarray(self.basis.values(tau).T))
+            return between_nodes(self.tau, self.gamma, positive_array(tau, "tau"))
+        return self._times(self.basis.values(tau).T, slice(None))
 
     def evaluate_band(self, tau: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Give the band of gamma at any relaxation times, between the nodes smooth in ln(gamma).
@@ -246,7 +242,7 @@ class DrtResult:
         at = positive_array(tau, "tau")
         return between_nodes(self.tau, self.gamma_low, at), between_nodes(self.tau, self.gamma_high, at)
 
-    def _times(self, matrix: FloatArray, rows: BoolArray | IntArray) -> FloatArray:
+    def _times(self, matrix: FloatArray, rows: IntArray | slice) -> FloatArray:
         """Coefficients of some spectra times a matrix [node, output]."""
         return core.multiply_rows(np.ascontiguousarray(self.coefficients[rows]), np.ascontiguousarray(matrix))
 
@@ -263,20 +259,16 @@ class DrtResult:
             if f.size == 0 or not np.isfinite(f).all():
                 continue
             omega = 2 * np.pi * f
-            smooth = self.method[rows] == "log"
-            for some, basis in ((rows[smooth], Basis("piecewise_linear", 1.0, self.tau)), (rows[~smooth], self.basis)):
-                if some.size == 0:
-                    continue
-                kernel, where = basis.kernel(f), np.ix_(some, points)
-                if part != "imaginary":
-                    fit.real[where] = self._times(kernel.real.T, some) + self.R_inf[some, None]
-                if part != "real":
-                    imag = self._times(kernel.imag.T, some)
-                    if self.options["inductance"]:
-                        imag += omega * self.L_0[some, None]
-                    if self.options["capacitance"]:
-                        imag -= 1 / (omega * self.C_0[some, None])
-                    fit.imag[where] = imag
+            kernel, where = self.basis.kernel(f), np.ix_(rows, points)
+            if part != "imaginary":
+                fit.real[where] = self._times(kernel.real.T, rows) + self.R_inf[rows, None]
+            if part != "real":
+                imag = self._times(kernel.imag.T, rows)
+                if self.options["inductance"]:
+                    imag += omega * self.L_0[rows, None]
+                if self.options["capacitance"]:
+                    imag -= 1 / (omega * self.C_0[rows, None])
+                fit.imag[where] = imag
         return fit
 
     @cached_property
@@ -306,7 +298,7 @@ class DrtResult:
         return pd.DataFrame(
             {
                 "name": [self.campaign.label(i) for i in range(len(self))],
-                **{column: self.coordinates[name] for name, column in _columns(self.coordinates).items()},
+                **{column: self.coordinates[name] for name, column in column_names(self.coordinates).items()},
                 "method": self.method,
                 **{name: getattr(self, name) for name in _PER_SPECTRUM if name != "error" and self._is_known(name)},
                 "residual_rms": rms,
@@ -324,7 +316,7 @@ class DrtResult:
 
         count = self.tau.size
         columns: dict[str, Any] = {"name": np.repeat([self.campaign.label(i) for i in range(len(self))], count)}
-        for name, column in _columns(self.coordinates).items():
+        for name, column in column_names(self.coordinates).items():
             columns[column] = np.repeat(self.coordinates[name], count)
         columns["tau"] = np.tile(self.tau, len(self))
         columns["gamma"] = self.gamma.ravel()
@@ -365,9 +357,9 @@ class DrtResult:
         if self.campaign.point_time is not None:
             variables["point_time"] = (per_point, self.campaign.point_time, {"units": "s"})
         coordinates: dict[str, Any] = {"tau": ("tau", self.tau, {"units": "s", "long_name": "relaxation time"})}
-        for name, column in _columns(self.coordinates).items():
+        for name, column in column_names(self.coordinates).items():
             is_number = self.coordinates[name].dtype.kind == "f"
-            attributes = {"units": _COORDINATE_UNITS[name]} if is_number and name in _COORDINATE_UNITS else {}
+            attributes = {"units": COORDINATE_UNITS[name]} if is_number and name in COORDINATE_UNITS else {}
             attributes |= {"coordinate": name} if name != column else {}
             coordinates[column] = ("spectrum", self.coordinates[name], attributes)
         if self.campaign.names is not None:
@@ -439,12 +431,12 @@ class DrtResult:
             raise InvalidInput(f"the dataset lacks {error} of a DrtResult") from error
 
 
-def _columns(coordinates: Iterable[str]) -> dict[str, str]:
-    """Names that coordinates have in tables: such as NetCDF takes, and none of the tables' own."""
+def column_names(coordinates: Iterable[str], taken: Collection[str] = _TAKEN) -> dict[str, str]:
+    """Names that coordinates have in tables: such as NetCDF takes, and none that is `taken`."""
     columns: dict[str, str] = {}
     for name in coordinates:
         column = re.sub(r"\W+", "_", name)
-        while column in _TAKEN or column in columns.values():
+        while column in taken or column in columns.values():
             column = f"coordinate_{column}"
         columns[name] = column
     return columns

@@ -19,6 +19,11 @@ FEWEST_NODES = 8
 CANDIDATES = ("modulus", "unit")
 """Weights that the evidence chooses from where none are given."""
 
+END_SLOPE_ERROR = 0.5
+"""How well d ln(gamma) / d ln(tau) is known beforehand at the ends of the nodes (kEndSlopeError of the core)."""
+ANCHOR = 1e-6
+"""Precision of ln(gamma) about its start (kAnchor of the core)."""
+
 _UNEVEN = 1e-6
 """Differences of ln(tau) may vary by this much, relative to the largest."""
 
@@ -80,3 +85,33 @@ def between_nodes(tau: FloatArray, gamma: FloatArray, at: FloatArray) -> FloatAr
         log_gamma = CubicSpline(np.log(tau), np.log(gamma[known]), axis=1)(x)
         values[known] = np.where(inside, np.exp(log_gamma), 0.0)
     return values
+
+
+def log_covariance(A: FloatArray, n_free: int, gamma: FloatArray, lambda_: float, h: float) -> FloatArray:
+    """Covariance of ln(gamma) at the nodes by Laplace's approximation, one precision for all second differences.
+
+    Parameters
+    ----------
+    A : ndarray, shape [row, node + free unknown]
+        Kernel in units of the noise of each row.
+    n_free : int
+        Columns at the end that belong to free unknowns.
+    gamma : ndarray, shape [node]
+    lambda_ : float
+        The precision.
+    h : float
+        Distance of the nodes in ln(tau).
+
+    Returns
+    -------
+    ndarray, shape [node, node]
+    """
+    n = gamma.size
+    J = A * np.concatenate([gamma, np.ones(n_free)])
+    D = np.diff(np.eye(n), 2, axis=0) * h**-1.5
+    P = lambda_ * D.T @ D
+    for i in (0, n - 2):
+        P[i : i + 2, i : i + 2] += np.array([[1, -1], [-1, 1]]) / (h * END_SLOPE_ERROR) ** 2
+    H = J.T @ J
+    H[:n, :n] += P + ANCHOR * np.eye(n)
+    return np.asarray(np.linalg.inv(H)[:n, :n])

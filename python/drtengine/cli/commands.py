@@ -1,4 +1,4 @@
-"""The commands: drt, info and demo."""
+"""The commands: drt, peaks, info and demo."""
 
 from __future__ import annotations
 
@@ -18,15 +18,22 @@ from ..drt import fit_drt
 from ..errors import InvalidInput, Status
 from ..io import read
 from ..io.reading import natural_key
-from ..plot.series import arrange
+from ..peaks import Processes, find_peaks, integrate_processes, track_peaks
 from ..result import DrtResult
+from ..series import arrange
 from . import terminal
 from .demo import demonstrate, tell
 from .info import describe
 from .output import new_folder, write_result
+from .processes import parse_processes, report_peaks, saved_result, write_peaks
 
 DEFAULT = {name: parameter.default for name, parameter in inspect.signature(fit_drt).parameters.items()}
 """The options of `fit_drt`, so that the command line has the same defaults."""
+
+PEAK_DEFAULT, TRACK_DEFAULT = (
+    {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
+    for function in (find_peaks, track_peaks)
+)
 
 _PLACES = {
     "branch": "branch",
@@ -52,6 +59,13 @@ Files = Annotated[
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if needed.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace files in the folder that may not come from drtengine.")]
 Format = Annotated[str | None, typer.Option("--format", help="Name of the file format, instead of recognising it.")]
+NamedRanges = Annotated[
+    str | None,
+    typer.Option(
+        help='Named ranges of τ in s, such as "SEI=0:1e-3, charge transfer=1e-2:1"; or silicon, for those of a '
+        "silicon anode."
+    ),
+]
 
 
 def _version(wanted: bool) -> None:
@@ -92,6 +106,7 @@ def drt(
     along: Annotated[
         str | None, typer.Option(help="Coordinate of the map, such as voltage or cycle; found if left out.")
     ] = None,
+    processes: NamedRanges = None,
     threads: Annotated[int | None, typer.Option(help="Threads; all CPUs if left out.")] = DEFAULT["n_threads"],
     format: Format = None,
     force: Force = False,
@@ -103,6 +118,7 @@ def drt(
             "tau": _tau(tau), "nonneg": nonneg, "inductance": inductance, "capacitance": capacitance,
             "f_min": f_min, "f_max": f_max, "area": area, "n_threads": threads,
         }  # fmt: skip
+        ranges = parse_processes(processes)
         start = perf_counter()
         with new_folder(out, force=force) as folder:
             campaign = _read(files, format)
@@ -112,11 +128,56 @@ def drt(
                 result = fit_drt(campaign, **options, progress=hook)
             inversion = perf_counter() - inversion
             _check_any_answer(result)
-            remarks = write_result(result, folder, along)
-        _report(result)
-        terminal.show_notes([*result.notes, *remarks])
+            table = integrate_processes(result, ranges) if ranges else None
+            remarks = write_result(result, folder, along, table)
+        _report(result, table)
+        terminal.show_notes([*result.notes, *(table.notes if table else ()), *remarks])
         each = f"{inversion / len(result) * 1e3:.3g} ms a spectrum"
         terminal.say(f"{perf_counter() - start:.2f} s in all, {inversion:.3g} s of it inverting ({each})")
+        terminal.say(f"written to {out}{os.sep}")
+
+
+@app.command()
+def peaks(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILES",
+            help="A result (drt.nc, or the folder with it), or impedance files to invert with the defaults of drt.",
+            show_default=False,
+        ),
+    ],
+    out: Out,
+    min_height: Annotated[
+        float, typer.Option(help="Lowest peak that counts, as a share of the highest.")
+    ] = PEAK_DEFAULT["min_height"],
+    min_prominence: Annotated[
+        float, typer.Option(help="Least height above the saddles, as a share of the highest peak.")
+    ] = PEAK_DEFAULT["min_prominence"],
+    max_shift: Annotated[
+        float, typer.Option(help="How far τ of a peak may move from one spectrum to the next, in decades.")
+    ] = TRACK_DEFAULT["max_shift"],
+    max_gap: Annotated[
+        int, typer.Option(help="In how many spectra on end a line of peaks may be missing.")
+    ] = TRACK_DEFAULT["max_gap"],
+    min_length: Annotated[int, typer.Option(help="Peaks that make a line at least.")] = TRACK_DEFAULT["min_length"],
+    processes: NamedRanges = None,
+    along: Annotated[str | None, typer.Option(help="Coordinate to follow peaks along; found if left out.")] = None,
+    format: Format = None,
+    force: Force = False,
+) -> None:
+    """Find the peaks of γ(τ), follow them along the campaign and sum up processes."""
+    with terminal.reporting():
+        ranges = parse_processes(processes)
+        with new_folder(out, force=force) as folder:
+            result = saved_result(files) or _invert(files, format)
+            _check_any_answer(result)
+            found = find_peaks(result, min_height=min_height, min_prominence=min_prominence, processes=ranges)
+            tracks = track_peaks(found, along=along, max_shift=max_shift, max_gap=max_gap, min_length=min_length)
+            table = integrate_processes(result, ranges) if ranges else None
+            remarks = write_peaks(result, tracks, table, folder)
+        report_peaks(tracks, table)
+        terminal.show_notes([*result.notes, *tracks.notes, *(table.notes if table else ()), *remarks])
         terminal.say(f"written to {out}{os.sep}")
 
 
@@ -143,6 +204,13 @@ def _read(files: list[str], format: str | None) -> Campaign:
         files = sorted(files, key=natural_key)
     with terminal.progress("reading") as hook:
         return read(files, format=format, progress=hook)
+
+
+def _invert(files: list[str], format: str | None) -> DrtResult:
+    """Read and invert files with the default options."""
+    campaign = _read(files, format)
+    with terminal.progress("inverting") as hook:
+        return fit_drt(campaign, progress=hook)
 
 
 def _number_or_name(text: str) -> float | str:
@@ -174,7 +242,7 @@ def _check_any_answer(result: DrtResult) -> None:
         raise InvalidInput(f"none of the {len(result)} spectra could be inverted:\n  {reasons}")
 
 
-def _report(result: DrtResult) -> None:
+def _report(result: DrtResult, processes: Processes | None) -> None:
     """Print a row for each spectrum, as far as there is room, and how many came out how."""
     summary = result.summary()
     ohm, farad = ("Ω", "F") if result.unit == "ohm" else ("Ω cm²", "F/cm²")
@@ -183,6 +251,10 @@ def _report(result: DrtResult) -> None:
     columns[f"R_inf\n{ohm}"] = summary["R_inf"].map(_short)
     columns[f"R_pol\n{ohm}"] = summary["R_pol"].map(_short)
     columns[f"in window\n{ohm}"] = summary["R_pol_window"].map(_short)
+    if processes is not None:
+        columns |= {
+            f"{n}\n{ohm}": [_short(R) for R in column] for n, column in zip(processes.names, processes.R.T, strict=True)
+        }
     if result.options["capacitance"]:
         columns[f"C_0\n{farad}"] = summary["C_0"].map(_short)
     columns["λ"] = summary["lambda_"].map(lambda value: f"{value:.1e}")

@@ -13,8 +13,8 @@ import numpy as np
 from .. import plot
 from ..drt import fit_drt
 from ..errors import require
-from ..plot.series import cell_edges
 from ..result import DrtResult
+from ..series import cell_edges
 from ..simulate import SimulatedCampaign, standin
 from ..spectrum import FloatArray
 from . import terminal

@@ -19,12 +19,14 @@ from ..errors import InvalidInput, MissingExtra, require
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..peaks import Processes
     from ..result import DrtResult
 
 RESULT = "drt.nc"
 """The file by which a folder is known as one of ours."""
-FIGURES = ("gamma_map", "gamma", "nyquist", "comparison")
-OURS = (RESULT, "gamma.csv", "summary.csv", "comparison.csv", *(f"{f}.{s}" for f in FIGURES for s in ("png", "svg")))
+FIGURES = ("gamma_map", "gamma", "nyquist", "comparison", "peak_map", "tracks", "processes")
+TABLES = ("gamma", "summary", "comparison", "peaks", "tracks", "processes")
+OURS = (RESULT, *(f"{t}.csv" for t in TABLES), *(f"{f}.{s}" for f in FIGURES for s in ("png", "svg")))
 
 _MOST_CURVES = 100
 
@@ -71,8 +73,8 @@ def new_folder(target: Path, *, force: bool = False) -> Iterator[Path]:
         shutil.rmtree(working, ignore_errors=True)
 
 
-def write_result(result: DrtResult, folder: Path, along: str | None) -> list[str]:
-    """Write a result as NetCDF, CSV and figures.
+def write_result(result: DrtResult, folder: Path, along: str | None, processes: Processes | None = None) -> list[str]:
+    """Write a result as NetCDF, CSV and figures, with the resistances of processes if there are some.
 
     Returns
     -------
@@ -82,20 +84,32 @@ def write_result(result: DrtResult, folder: Path, along: str | None) -> list[str
     store.save(result, folder / RESULT)
     write_table(result.to_frame(), folder / "gamma.csv")
     write_table(result.summary(), folder / "summary.csv")
-    try:
-        require("matplotlib", "plot")
-    except MissingExtra as error:
-        return [f"no figures: {error}"]
+    if processes is not None:
+        write_table(processes.to_frame(), folder / "processes.csv")
+    if problem := no_figures():
+        return [problem]
     from .. import plot
 
+    if processes is not None and len(result) > 1:
+        plot.save(plot.processes(processes, along=along), folder / "processes")
+    ranges = None if processes is None else processes.ranges
     if len(result) == 1:
         plot.save(plot.gamma(result, along=along), folder / "gamma")
     else:
-        plot.save(plot.intensity_map(result, along=along), folder / "gamma_map")
+        plot.save(plot.intensity_map(result, along=along, processes=ranges), folder / "gamma_map")
     shown = np.unique(np.linspace(0, len(result) - 1, _MOST_CURVES).round().astype(int))
     plot.save(plot.nyquist(result, along=along, spectra=shown), folder / "nyquist")
     few = shown.size < len(result)
     return [f"the Nyquist plot shows {shown.size} of {len(result)} spectra, evenly chosen"] if few else []
+
+
+def no_figures() -> str | None:
+    """Say why figures cannot be drawn; None if they can."""
+    try:
+        require("matplotlib", "plot")
+    except MissingExtra as error:
+        return f"no figures: {error}"
+    return None
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

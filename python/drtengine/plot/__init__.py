@@ -12,7 +12,9 @@ state changes. Each draws into a new figure unless given `ax` (one panel) or `fi
 
 from .distributions import gamma, waterfall
 from .figures import DOUBLE_COLUMN, SINGLE_COLUMN, new_figure, save
+from .grids import grid_map
 from .maps import intensity_map
+from .processes import processes, tracks
 from .spectra import bode, nyquist
 
 __all__ = [
@@ -20,9 +22,12 @@ __all__ = [
     "SINGLE_COLUMN",
     "bode",
     "gamma",
+    "grid_map",
     "intensity_map",
     "new_figure",
     "nyquist",
+    "processes",
     "save",
+    "tracks",
     "waterfall",
 ]

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..basis import between_nodes
+from ..series import Branch, Selection, cell_edges
 from ..spectrum import FloatArray, IntArray
 from .figures import (
     DOUBLE_COLUMN,
@@ -19,7 +21,7 @@ from .figures import (
     unit_label,
     whole_numbers,
 )
-from .series import Branch, Distributions, Selection, arrange_result, cell_edges, paint, window
+from .series import Distributions, arrange_result, paint, window
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -143,9 +145,7 @@ def waterfall(
 
 def _curves(result: Distributions) -> tuple[FloatArray, FloatArray]:
     """Smooth curves: tau with points between the nodes, and gamma there [spectrum, tau]."""
-    nodes = np.log(result.tau)
-    at = np.arange((nodes.size - 1) * _POINTS_PER_NODE + 1) / _POINTS_PER_NODE
-    tau = np.exp(np.interp(at, np.arange(nodes.size), nodes))
+    tau = between_nodes(result.tau, _POINTS_PER_NODE)
     return tau, result.evaluate(tau)
 
 

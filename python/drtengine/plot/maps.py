@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..errors import InvalidInput, near_miss
+from ..peaks import Tracks
+from ..peaks.processes import check_processes
+from ..series import Branch, Selection, Series, cell_edges
 from ..spectrum import FloatArray
 from .figures import (
     DOUBLE_COLUMN,
@@ -21,7 +24,7 @@ from .figures import (
     unit_label,
     whole_numbers,
 )
-from .series import Branch, Distributions, Selection, Series, arrange_result, cell_edges, window
+from .series import Distributions, arrange_result, window
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
 COLOURS = "inferno"
 """Its lightness rises evenly, so that a map reads the same in grey."""
 
-_SCALES = {"sqrt": ", √ scale", "linear": ""}
+SCALES = {"sqrt": ", √ scale", "linear": ""}
 _DASHES = (0, (4, 3))
 
 
@@ -42,6 +45,7 @@ def intensity_map(
     spectra: Selection = None,
     branches: Literal["panels", "continuous"] = "panels",
     processes: Mapping[str, tuple[float, float]] | None = None,
+    tracks: Tracks | None = None,
     scale: Literal["sqrt", "linear"] = "sqrt",
     gamma_max: float | None = None,
     figure: Figure | SubFigure | None = None,
@@ -64,7 +68,9 @@ def intensity_map(
         Discharge and charge side by side, or one after the other on one axis with the turn marked. Without the
         coordinate "branch", up to four files in which the coordinate repeats are treated so.
     processes : mapping of str to (float, float), optional
-        Relaxation times in s between which a process lies, by its name.
+        Relaxation times in s between which a process lies, by its name; 0 and infinity for no limit.
+    tracks : Tracks, optional
+        Lines of peaks of the same campaign, drawn over the map.
     scale : {"sqrt", "linear"}
         How gamma becomes colour. The square root lets weak processes be seen beside strong ones.
     gamma_max : float, optional
@@ -85,10 +91,12 @@ def intensity_map(
     -----
     After Fig. 5B-C of He et al., ACS Sustainable Chem. Eng. (2025), doi:10.1021/acssuschemeng.4c10154.
     """
-    for name, value, allowed in (("branches", branches, ("panels", "continuous")), ("scale", scale, tuple(_SCALES))):
+    for name, value, allowed in (("branches", branches, ("panels", "continuous")), ("scale", scale, tuple(SCALES))):
         if value not in allowed:
             raise InvalidInput(f"unknown {name} {value!r}; {near_miss(value, allowed)}")
-    _check_processes(processes or {})
+    ranges = check_processes(processes) if processes else {}
+    if tracks is not None and len(tracks.position) != len(result.gamma):
+        raise InvalidInput(f"tracks are of {len(tracks.position)} spectra, the result has {len(result.gamma)}")
     series = arrange_result("intensity_map", result, along, spectra)
     norm = _norm(result, series, scale, gamma_max)
     count = len(series.branches)
@@ -97,6 +105,7 @@ def intensity_map(
         panels = figure.subplots(1, count, sharey=True, squeeze=False)[0]
         for ax, branch in zip(panels, series.branches, strict=True):
             mesh = _draw(ax, result, branch, cell_edges(branch.values), norm)
+            _overlay(ax, tracks, branch, branch.values)
             ax.set_title(branch.name)
             if series.whole:
                 whole_numbers(ax.xaxis)
@@ -104,33 +113,31 @@ def intensity_map(
                 ax.invert_xaxis()
     else:
         panels = np.array([figure.subplots()])
-        mesh = _draw_path(panels[0], result, series, norm)
+        mesh = _draw_path(panels[0], result, series, norm, tracks)
     for ax in panels:
-        _finish(ax, result, processes or {})
+        finish_map(ax, ranges)
         ax.set_xlabel(series.label)
     panels[0].set_ylabel("τ / s")
     beyond = bool((result.gamma[series.rows] > (norm.vmax or 0.0)).any())
-    label = f"γ / {unit_label(result.unit)} per unit ln τ{_SCALES[scale]}"
+    label = f"γ / {unit_label(result.unit)} per unit ln τ{SCALES[scale]}"
     add_colour_bar(figure, mesh, list(panels), label, extend="max" if beyond else "neither")
     return figure
 
 
-def _check_processes(processes: Mapping[str, tuple[float, float]]) -> None:
-    for name, limits in processes.items():
-        if np.shape(limits) != (2,) or not 0 < limits[0] < limits[1]:
-            raise InvalidInput(f"processes: {name!r} must lie between two relaxation times in s, got {limits!r}")
-
-
 def _norm(result: Distributions, series: Series, scale: str, gamma_max: float | None) -> Normalize:
     """Colours from 0, or from the lowest gamma where that is negative, to the highest."""
-    from matplotlib.colors import FuncNorm, Normalize
-
     rows = series.rows
     measured = result.gamma[rows][result.in_window[rows] & np.isfinite(result.gamma[rows])]
     top = gamma_max if gamma_max is not None else measured.max(initial=0.0) or 1.0
     if not (np.isfinite(top) and top > 0):
         raise InvalidInput(f"gamma_max must be positive and finite, got {gamma_max!r}")
-    bottom = measured.min(initial=0.0)
+    return colour_norm(measured.min(initial=0.0), top, scale)
+
+
+def colour_norm(bottom: float, top: float, scale: str) -> Normalize:
+    """How values become colours; the root of negative ones is that of their size, negative."""
+    from matplotlib.colors import FuncNorm, Normalize
+
     return Normalize(bottom, top) if scale == "linear" else FuncNorm((_root, _square), bottom, top)
 
 
@@ -154,7 +161,7 @@ def _draw(ax: Axes, result: Distributions, branch: Branch, edges: FloatArray, no
     return mesh
 
 
-def _draw_path(ax: Axes, result: Distributions, series: Series, norm: Normalize) -> Any:
+def _draw_path(ax: Axes, result: Distributions, series: Series, norm: Normalize, tracks: Tracks | None) -> Any:
     """Draw the branches one after the other; the axis is the way travelled, its labels are the coordinate."""
     from matplotlib.ticker import MaxNLocator
 
@@ -164,6 +171,7 @@ def _draw_path(ax: Axes, result: Distributions, series: Series, norm: Normalize)
         edges = cell_edges(branch.values)
         first, sign = (edges[-1], -1.0) if branch.falling else (edges[0], 1.0)
         mesh = _draw(ax, result, branch, start + sign * (edges - first), norm)
+        _overlay(ax, tracks, branch, start + sign * (branch.values - first))
         marks = MaxNLocator(5).tick_values(edges[0], edges[-1])
         for mark in marks[(marks >= edges[0]) & (marks <= edges[-1])]:
             position = start + sign * (mark - first)
@@ -180,7 +188,23 @@ def _draw_path(ax: Axes, result: Distributions, series: Series, norm: Normalize)
     return mesh
 
 
-def _finish(ax: Axes, result: Distributions, processes: Mapping[str, tuple[float, float]]) -> None:
+def _overlay(ax: Axes, tracks: Tracks | None, branch: Branch, places: FloatArray) -> None:
+    """Draw the lines of peaks that run through a branch, its spectra standing at `places`."""
+    if tracks is None:
+        return
+    from matplotlib.patheffects import withStroke
+
+    place = np.full(len(tracks.position), np.nan)
+    place[branch.spectra] = places
+    outline = [withStroke(linewidth=1.8, foreground="black")]
+    for track in range(len(tracks)):
+        at = tracks.members(track)
+        x = place[tracks.peaks.spectrum[at]]
+        if np.isfinite(x).any():
+            ax.plot(x, tracks.peaks.tau[at], "-o", color="white", lw=0.8, ms=1.6, mew=0, path_effects=outline)
+
+
+def finish_map(ax: Axes, processes: Mapping[str, tuple[float, float]], *, dark: bool = True) -> None:
     """Set up the axis of tau, the ground that shows where there is no answer, and the limits of processes."""
     from matplotlib.patheffects import withStroke
 
@@ -189,9 +213,13 @@ def _finish(ax: Axes, result: Distributions, processes: Mapping[str, tuple[float
     ax.tick_params(which="both", direction="out", top=False, right=False)  # inside they are lost on the colours
     ax.set_facecolor("0.85")
     ax.patch.set(hatch="////", edgecolor="0.6", linewidth=0)
-    outline = [withStroke(linewidth=1.2, foreground="black")]
+    ink, ground = ("white", "black") if dark else ("black", "white")
+    outline = [withStroke(linewidth=1.2, foreground=ground)]
+    bottom, top = ax.get_ylim()
     for name, limits in processes.items():
         for limit in limits:
-            ax.axhline(limit, color="white", lw=0.7, ls=":")
-        ax.text(0.02, limits[1] / 1.15, name, transform=ax.get_yaxis_transform(), color="white",
-                ha="left", va="top", fontsize=NOTE_SIZE, path_effects=outline)  # fmt: skip
+            if bottom < limit < top:
+                ax.axhline(limit, color=ink, lw=0.7, ls=":")
+        # at the foot of the range, as lines of peaks run through its middle
+        ax.text(0.02, max(limits[0], bottom) * 1.15, name, transform=ax.get_yaxis_transform(), color=ink,
+                ha="left", va="bottom", fontsize=NOTE_SIZE, path_effects=outline)  # fmt: skip

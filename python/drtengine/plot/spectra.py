@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from ..campaign import Campaign
 from ..errors import InvalidInput
 from ..result import DrtResult
+from ..series import Selection, arrange
 from ..spectrum import BoolArray, ComplexArray, FloatArray, IntArray, Spectrum
 from .figures import FAINT, NOTE_SIZE, SINGLE_COLUMN, decades, dress, new_figure, single_axes, unit_label
-from .series import Selection, arrange, paint
+from .series import paint
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,12 +1,6 @@
 """Relaxations from the single RC to Havriliak-Negami: one formula, Z = R/(1+(iωτ)^α)^β, and its members.
 
-The density follows from the impedance alone: γ is the jump of Z(s)/2πi across the
-negative real axis at s = -1/τ (Fuoss and Kirkwood, 10.1021/ja01847a013). With
-x = (τ/τ_0)^α and θ the angle of x + e^{iπα}, between 0 and π,
-
-    γ(τ) = (R/π) (x/|x + e^{iπα}|)^β sin(βθ)
-
-in ohm per unit ln τ (Havriliak and Negami, 10.1016/0032-3861(67)90021-3).
+Their densities stand in `drtengine.densities`.
 """
 
 from __future__ import annotations
@@ -16,12 +10,11 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..densities import LARGEST_LN_X, havriliak_negami
 from ..spectrum import ComplexArray, FloatArray
 from .elements import Element, Lines
 
 GAUSS_POINTS = 20
-LARGEST_LN_X = 700.0
-"""exp(700) is still a number; what lies beyond it is below 1e-300 of R."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +49,7 @@ class Relaxation(Element):
         if self.exponents == (1, 1):
             return np.zeros(tau.shape)
         ln_x = alpha * np.log(tau / self.tau)
-        gamma: FloatArray = self.R * density(np.minimum(ln_x, LARGEST_LN_X), alpha, beta)
+        gamma: FloatArray = self.R * havriliak_negami(np.minimum(ln_x, LARGEST_LN_X), alpha, beta)
         return gamma
 
     def _integral(self, low: FloatArray, high: FloatArray) -> FloatArray:
@@ -199,31 +192,6 @@ class FractalGerischer(Relaxation):
         return self.alpha, 0.5
 
 
-def density(ln_x: FloatArray, alpha: float, beta: float) -> FloatArray:
-    """Density γ/R over ln τ at x = (τ/τ_0)^α.
-
-    Parameters
-    ----------
-    ln_x : ndarray
-        At most 700, so that x is a number.
-    alpha, beta : float
-        Above 0 and at most 1, not both 1.
-
-    Returns
-    -------
-    ndarray
-        Infinite at x = 1 if `alpha` is 1.
-    """
-    # cos πα = -1 + versine of the gap to α = 1: this keeps all digits where x + cos πα almost vanishes
-    gap = np.pi * (1 - alpha)
-    versine = 2 * np.sin(gap / 2) ** 2
-    theta = np.arctan2(np.sin(gap), np.expm1(ln_x) + versine)
-    modulus = np.hypot(np.sin(gap), np.expm1(-np.abs(ln_x)) + versine)  # |x + e^{iπα}|/max(x, 1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = np.exp(beta * np.minimum(ln_x, 0)) * modulus**-beta * np.sin(beta * theta) / np.pi
-    return np.where(modulus == 0, np.inf, value)
-
-
 def _share_below_edge(low: FloatArray, high: FloatArray, beta: float) -> FloatArray:
     """Share of R between two ln x for α = 1: regularised incomplete beta functions of x and 1 - x."""
     from scipy.special import betainc
@@ -253,7 +221,7 @@ def _share_by_quadrature(low: FloatArray, high: FloatArray, alpha: float, beta: 
     for panel in range(panels):
         t = start[..., None] + width[..., None] * (panel + nodes)
         ln_x = np.minimum(gap * np.sinh(t), LARGEST_LN_X)
-        share += width * ((density(ln_x, alpha, beta) * gap * np.cosh(t)) @ weights) / alpha
+        share += width * ((havriliak_negami(ln_x, alpha, beta) * gap * np.cosh(t)) @ weights) / alpha
     return share
 
 

@@ -1,0 +1,355 @@
+"""Maxima of gamma: where, how high, how wide, and how much resistance between their valleys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import options
+from ..basis import Basis, between_nodes
+from ..campaign import Campaign
+from ..points import measured_window
+from ..posterior import INTEGRAL, PLACE, POINT, Spread, interval, spread
+from ..result import DrtResult
+from ..spectrum import BoolArray, FloatArray, IntArray
+from .processes import check_processes, process_of
+from .tables import campaign_columns, dataset_of, require_result
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+_POINTS_PER_NODE = 10
+"""Points between two nodes at which gamma is searched for maxima; the places come out finer."""
+_KINK = 0.05
+"""Fourth over second order in steps: 1/7 at the tip of a tent, below 0.01 on smooth functions."""
+_STEP = 1e-4
+"""Step in ln(tau) for the slope of the basis functions."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Peaks:
+    """Peaks of all spectra of a campaign, by spectrum and rising tau; made by `find_peaks`.
+
+    All arrays have the shape [peak]. `u_x` is the standard uncertainty of x by noise, `x_low` and `x_high` bound an
+    interval of probability `level` that counts in what smoothing may have done; NaN where there is none.
+
+    Attributes
+    ----------
+    spectrum : ndarray of int
+        Which spectrum the peak is in.
+    tau, u_tau, tau_low, tau_high : ndarray
+        Where gamma is highest, s.
+    gamma, u_gamma, gamma_low, gamma_high : ndarray
+        Its height, ohm per unit ln(tau).
+    R, u_R, R_low, R_high : ndarray
+        Integral of gamma over ln(tau) from `left` to `right`, ohm.
+    C, u_C : ndarray
+        tau / R, F.
+    width : ndarray
+        Full width at half height in decades. Where a valley comes first, twice the half width of the other
+        side; NaN if both do.
+    prominence, u_prominence : ndarray
+        Height above the higher of the two saddles, ohm per unit ln(tau).
+    share : ndarray
+        R over R_pol.
+    left, right : ndarray
+        Lowest places between neighbouring peaks, or the end of the grid, s.
+    at_edge : ndarray of bool
+        Whether the peak, down to half its height or its valley, reaches out of the measured window: what stands
+        there is extrapolated.
+    process : ndarray of str
+        Name of the process whose range of tau it stands in, or empty.
+    level : float
+    campaign : Campaign
+    unit : str
+        Of resistances.
+    notes : sequence of str
+    """
+
+    spectrum: IntArray
+    tau: FloatArray
+    u_tau: FloatArray
+    tau_low: FloatArray
+    tau_high: FloatArray
+    gamma: FloatArray
+    u_gamma: FloatArray
+    gamma_low: FloatArray
+    gamma_high: FloatArray
+    R: FloatArray
+    u_R: FloatArray
+    R_low: FloatArray
+    R_high: FloatArray
+    C: FloatArray
+    u_C: FloatArray
+    width: FloatArray
+    prominence: FloatArray
+    u_prominence: FloatArray
+    share: FloatArray
+    left: FloatArray
+    right: FloatArray
+    at_edge: BoolArray
+    process: NDArray[np.str_]
+    level: float
+    campaign: Campaign
+    unit: str
+    notes: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.tau)
+
+    def __repr__(self) -> str:
+        return f"<Peaks: {len(self)} in {len(self.campaign)} spectra, {int(self.at_edge.sum())} of them at an edge>"
+
+    @property
+    def count(self) -> IntArray:
+        """Number of peaks of each spectrum [spectrum]."""
+        return np.bincount(self.spectrum, minlength=len(self.campaign))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Give one row a peak, with the coordinates of its spectrum."""
+        import pandas as pd
+
+        own = {name: getattr(self, name) for name in (*NUMBERS, *_OTHERS)}
+        return pd.DataFrame({**campaign_columns(self.campaign, self.spectrum, list(own)), **own})
+
+    def to_dataset(self) -> xr.Dataset:
+        """Give an xarray Dataset [peak]."""
+        own = {name: ("peak", getattr(self, name)) for name in _OTHERS}
+        return dataset_of("Peaks", self, vars(self), ("peak",), NUMBERS, own, ("peak", self.spectrum), level=self.level)
+
+
+NUMBERS = {
+    "tau": ("s", "relaxation time at the maximum"),
+    "u_tau": ("s", "standard uncertainty of tau by noise"),
+    "tau_low": ("s", "lower end of the interval of tau"),
+    "tau_high": ("s", "upper end of the interval of tau"),
+    "gamma": ("{ohm}", "height, per unit ln(tau)"),
+    "u_gamma": ("{ohm}", "standard uncertainty of the height by noise"),
+    "gamma_low": ("{ohm}", "lower end of the interval of the height"),
+    "gamma_high": ("{ohm}", "upper end of the interval of the height"),
+    "R": ("{ohm}", "resistance, the integral of gamma over ln(tau) from left to right"),
+    "u_R": ("{ohm}", "standard uncertainty of R by noise"),
+    "R_low": ("{ohm}", "lower end of the interval of R"),
+    "R_high": ("{ohm}", "upper end of the interval of R"),
+    "C": ("{farad}", "capacitance, tau over R"),
+    "u_C": ("{farad}", "standard uncertainty of C by noise"),
+    "width": ("decades", "full width at half height"),
+    "prominence": ("{ohm}", "height above the higher saddle, per unit ln(tau)"),
+    "u_prominence": ("{ohm}", "standard uncertainty of the prominence by noise"),
+    "share": ("1", "R over R_pol"),
+    "left": ("s", "valley at shorter relaxation times"),
+    "right": ("s", "valley at longer relaxation times"),
+}
+_OTHERS = "at_edge", "process"
+
+
+def find_peaks(
+    result: DrtResult,
+    *,
+    min_height: float = 0.02,
+    min_prominence: float = 0.01,
+    processes: Mapping[str, tuple[float, float]] | None = None,
+    level: float = 0.95,
+) -> Peaks:
+    """Find the maxima of gamma.
+
+    Parameters
+    ----------
+    result : DrtResult
+    min_height, min_prominence : float
+        The lowest peaks that count, as shares of the highest gamma in the spectrum's measured window.
+    processes : mapping of str to (float, float), optional
+        Ranges of tau in s by which peaks are named, such as `DEFAULT_PROCESSES`.
+    level : float
+        Probability of the intervals.
+
+    Returns
+    -------
+    Peaks
+        The integrals of a spectrum's peaks add up to its R_pol.
+
+    Raises
+    ------
+    InvalidInput
+        If an option is out of range.
+
+    Notes
+    -----
+    A peak of ridge regularisation may be an artefact of its noise: compare `prominence` with `u_prominence`. Its
+    width is at least that of the basis and the smoothing. What uncertainties count is said in
+    `drtengine.posterior`; that of R is for the limits as they stand.
+
+    Examples
+    --------
+    >>> import drtengine as dt
+    >>> frequency = np.geomspace(1e5, 1e-2, 71)
+    >>> cell = dt.simulate.Resistor(10) + dt.simulate.ZARC(50, 1e-3, 0.8) + dt.simulate.ZARC(20, 1e-1, 0.8)
+    >>> peaks = dt.find_peaks(dt.fit_drt(dt.Spectrum(frequency, cell.impedance(frequency))))
+    >>> peaks.tau.round(4), peaks.R.round()
+    (array([0.001 , 0.0992]), array([50., 20.]))
+    """
+    require_result("find_peaks", result)
+    lowest = options.check_share("min_height", min_height), options.check_share("min_prominence", min_prominence)
+    level = options.check_level(level)
+    ranges = {} if processes is None else check_processes(processes)
+
+    tau = between_nodes(result.tau, _POINTS_PER_NODE)
+    curves = result.evaluate(tau)
+    window = np.stack(measured_window(result.frequency, result.used), axis=1)
+    found, notes = list[_Shape](), list[str]()
+    for i in np.flatnonzero(np.isfinite(curves).all(axis=1)):
+        shapes = _search(int(i), tau, curves[i], window[i], lowest)
+        if not shapes:
+            notes.append(f"{result.campaign.label(int(i))}: gamma has no maximum above zero in the measured window")
+        found += shapes
+    spectrum = np.array([shape.spectrum for shape in found], dtype=np.intp)
+    ln_tau, height, curvature, left, right, prominence, saddle, width = (
+        np.array([getattr(shape, name) for shape in found], dtype=np.float64) for name in _Shape._fields[1:9]
+    )
+
+    basis, place = result.basis, np.exp(ln_tau)
+    here = _values(basis, ln_tau)
+    slope = (_values(basis, ln_tau + _STEP) - _values(basis, ln_tau - _STEP)) / (2 * _STEP)
+    area = np.array([basis.integrals(*ends) for ends in zip(left, right, strict=True)]).reshape(here.shape)
+    R = np.einsum("pn,pn->p", area, result.coefficients[spectrum])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        C, share = place / R, R / result.R_pol[spectrum]
+        moved = -slope / curvature[:, None]  # of ln(tau), as gamma' stays zero at the summit
+        of_C = moved - area / R[:, None]
+    rise = here - np.where(np.isnan(saddle)[:, None], 0, _values(basis, np.nan_to_num(saddle)))
+    known = spread(result, np.concatenate([moved, here, area, of_C, rise]), np.tile(spectrum, 5))
+    u, blur = (part.reshape(5, -1) for part in (known.u, known.blur))
+    numbers = (ln_tau, PLACE), (height, POINT), (R, INTEGRAL)
+    ends = [interval(value, Spread(u[k], blur[k]), level, share) for k, (value, share) in enumerate(numbers)]
+    with np.errstate(over="ignore"):
+        tau_low, tau_high = np.exp(ends[0][0]), np.exp(ends[0][1])
+    return Peaks(
+        spectrum=spectrum,
+        tau=place,
+        u_tau=place * u[0],
+        tau_low=tau_low,
+        tau_high=tau_high,
+        gamma=height,
+        u_gamma=u[1],
+        gamma_low=ends[1][0],
+        gamma_high=ends[1][1],
+        R=R,
+        u_R=u[2],
+        R_low=ends[2][0],
+        R_high=ends[2][1],
+        C=C,
+        u_C=np.abs(C) * u[3],
+        width=width,
+        prominence=prominence,
+        u_prominence=u[4],
+        share=share,
+        left=left,
+        right=right,
+        at_edge=np.array([shape.at_edge for shape in found], dtype=bool),
+        process=process_of(place, ranges),
+        level=level,
+        campaign=result.campaign,
+        unit=result.unit,
+        notes=(*notes, *known.notes),
+    )
+
+
+class _Shape(NamedTuple):
+    """One maximum of a curve; see `Peaks`."""
+
+    spectrum: int
+    ln_tau: float
+    gamma: float
+    curvature: float  # second derivative with respect to ln(tau); NaN at a kink
+    left: float
+    right: float
+    prominence: float
+    saddle: float  # ln(tau) of the higher saddle; NaN where it is zero beyond the grid
+    width: float
+    at_edge: bool
+
+
+def _search(
+    spectrum: int, tau: FloatArray, curve: FloatArray, window: FloatArray, lowest: tuple[float, float]
+) -> list[_Shape]:
+    """Find the maxima of one curve, finely sampled."""
+    from scipy.signal import find_peaks as find_maxima
+
+    top = curve[(tau >= window[0]) & (tau <= window[1])].max(initial=0)
+    if not top > 0:
+        return []
+    ground = min(curve.min(), 0.0)
+    padded = np.concatenate([[ground], curve, [ground]])  # a curve may be highest at its end
+    least = [max(share * top, np.finfo(float).tiny) for share in lowest]
+    maxima, properties = find_maxima(padded, height=least[0], prominence=least[1])
+    saddles = np.stack([properties["left_bases"], properties["right_bases"]])
+    saddles = saddles[padded[saddles].argmax(axis=0), np.arange(maxima.size)]
+    at = maxima - 1
+    valleys = [0, *(a + int(curve[a:b].argmin()) for a, b in pairwise(at)), curve.size - 1]
+    x = np.log(tau)
+    shapes = []
+    for k, peak in enumerate(at):
+        first, last = valleys[k], valleys[k + 1]
+        place, height, curvature = _summit(x, curve, peak)
+        start, end = (_half(x, curve, peak, stop, height / 2) for stop in (first, last))
+        arms = np.array([place - start, end - place])
+        reach = [x[stop] if np.isnan(half) else half for half, stop in ((start, first), (end, last))]
+        inside = 1 <= saddles[k] <= curve.size
+        shapes.append(
+            _Shape(
+                spectrum=spectrum,
+                ln_tau=place,
+                gamma=height,
+                curvature=curvature,
+                left=tau[first],
+                right=tau[last],
+                prominence=height - padded[saddles[k]],
+                saddle=x[saddles[k] - 1] if inside else np.nan,
+                width=(2 * np.nanmean(arms) if np.isfinite(arms).any() else np.nan) / np.log(10),
+                at_edge=bool(reach[0] < np.log(window[0]) or reach[1] > np.log(window[1])),
+            )
+        )
+    return shapes
+
+
+def _summit(x: FloatArray, curve: FloatArray, peak: int) -> tuple[float, float, float]:
+    """Place, height and curvature of the maximum of the quartic through five points; at a kink the point itself."""
+    if not 2 <= peak < x.size - 2:
+        return x[peak], curve[peak], np.nan
+    near = slice(peak - 2, peak + 3)
+    step = (x[peak + 1] - x[peak - 1]) / 2
+    u = (x[near] - x[peak]) / step
+    c = np.linalg.solve(np.vander(u, increasing=True), curve[near])
+    if abs(c[4]) > _KINK * abs(c[2]):
+        return x[peak], curve[peak], np.nan
+
+    def curvature(at: float) -> float:
+        return float(2 * c[2] + at * (6 * c[3] + at * 12 * c[4]))
+
+    at = 0.0
+    for _ in range(4):  # Newton from a place that is right to a step
+        slope = c[1] + at * (2 * c[2] + at * (3 * c[3] + at * 4 * c[4]))
+        at = min(max(at - slope / curvature(at), u[1]), u[3])
+    return x[peak] + step * at, float(c @ at ** np.arange(5)), curvature(at) / step**2
+
+
+def _half(x: FloatArray, curve: FloatArray, peak: int, stop: int, level: float) -> float:
+    """Where the curve falls to a level on the way from a peak to a valley; NaN if it does not."""
+    way = np.arange(peak, stop, 1 if stop > peak else -1) if stop != peak else np.array([peak])
+    way = np.append(way, stop)
+    below = np.flatnonzero(curve[way] <= level)
+    if below.size == 0:
+        return np.nan
+    b, a = way[below[0]], way[below[0] - 1]
+    return float(x[a] + (curve[a] - level) / (curve[a] - curve[b]) * (x[b] - x[a]))
+
+
+def _values(basis: Basis, ln_tau: FloatArray) -> FloatArray:
+    """Values of the basis functions [place, node]; of no place too."""
+    return basis.values(np.exp(ln_tau)) if ln_tau.size else np.empty((0, basis.tau.size))

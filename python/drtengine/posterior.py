@@ -1,0 +1,251 @@
+"""How uncertain are sums of the coefficients: gamma at some tau, resistances, heights and places of peaks.
+
+A ridge inversion is the most probable gamma under normal noise and a normal prior of precision
+lambda times the penalty. Around it, among the coefficients that the bound at zero leaves free, with
+A the weighted kernel and P the penalty,
+
+    H = A'A + P,    V = H^-1 (A' S A + s^2 P) H^-1
+
+is the covariance of noise and prior (Laplace's approximation; for S = s^2 it is s^2 H^-1). The
+variance of the noise, S, is a power of abs(Z) between the 0th (the same everywhere) and the 2nd
+(proportional), fitted to the residuals; s^2 is their mean square over the degrees of freedom left.
+
+Such a prior knows no edges and no sharp peaks. What it may have cost a sum r'x is bounded by
+sum_m abs(r' H^-1 P)_m x_m, the resistance that smoothing carries over the limits of an integral or off
+a summit: the `blur`. It adds to an interval as it is, since it does not average out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from statistics import NormalDist
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .campaign import frequency_grids
+from .errors import Status
+from .options import weights_on_grid
+from .result import DrtResult
+from .smooth import hats, log_covariance
+from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray
+
+_POWERS = np.linspace(0, 1, 11)
+"""Powers of abs(Z)^2 that the variance of the noise may follow."""
+
+
+INTEGRAL, POINT, PLACE = 1.0, 0.3, 0.0
+"""Shares of the blur that make intervals cover: of a resistance, of gamma at a tau, of the tau of a maximum.
+
+The blur adds up what may move to either side. At a limit all of it may move one way; at a point it partly cancels."""
+
+
+class Spread(NamedTuple):
+    """Uncertainty of numbers: a standard uncertainty, what smoothing may have carried away or in, and notes."""
+
+    u: FloatArray
+    blur: FloatArray
+    notes: tuple[str, ...] = ()
+
+
+class _Posterior(NamedTuple):
+    """Of one spectrum: covariance of the coefficients [node, node] and share that smoothing takes [node, node]."""
+
+    covariance: FloatArray
+    smoothing: FloatArray | None
+
+
+def spread(result: DrtResult, rows: FloatArray, spectrum: IntArray | None = None) -> Spread:
+    """Give the uncertainty of sums of the coefficients.
+
+    Parameters
+    ----------
+    result : DrtResult
+    rows : ndarray, shape [sum, node]
+        What each sum multiplies the coefficients by; a row that is not finite has no uncertainty.
+    spectrum : ndarray of int, shape [sum], optional
+        The spectrum that each sum is of; all sums are taken of every spectrum otherwise.
+
+    Returns
+    -------
+    Spread
+        Of shape [sum], or [spectrum, sum] without `spectrum`. NaN where there is none; the notes say why.
+
+    Notes
+    -----
+    What the intervals of `interval` cover is measured in docs/decisions/0004-uncertainty-of-ridge.md. In short: the
+    resistance of a range of tau, as often as claimed or more, unless the range holds next to nothing or a discrete
+    line stands near a limit; height and tau of a peak likewise; gamma at a single point on average only.
+    """
+    known = np.asarray(np.isfinite(rows).all(axis=1))
+    rows = np.where(known[:, None], rows, 0)
+    u, blur = np.full((2, len(result), len(rows)) if spectrum is None else (2, len(rows)), np.nan)
+    order = np.argsort(spectrum, kind="stable") if spectrum is not None else None
+    in_order = None if spectrum is None else spectrum[order]
+    notes = _reasons(result)
+    for i, posterior in () if notes else _posteriors(result):
+        if posterior is None:
+            notes.append(f"{result.campaign.label(i)}: no uncertainty: no residuals are left to tell the noise from")
+            continue
+        at: Any = i
+        here = rows
+        if order is not None and in_order is not None:
+            at = order[slice(*np.searchsorted(in_order, [i, i + 1]))]
+            here = rows[at]
+        u[at] = np.sqrt(np.maximum(((here @ posterior.covariance) * here).sum(axis=1), 0))
+        x = np.abs(result.coefficients[i])
+        blur[at] = 0.0 if posterior.smoothing is None else np.abs(here @ posterior.smoothing) @ x
+    u[..., ~known] = blur[..., ~known] = np.nan
+    return Spread(u, blur, tuple(notes))
+
+
+def interval(value: FloatArray, spread: Spread, level: float, blur: float = INTEGRAL) -> tuple[FloatArray, FloatArray]:
+    """Give the ends of an interval of probability `level`, in which a share `blur` of the blur is counted."""
+    half = normal_quantile(level) * spread.u + blur * spread.blur
+    return value - half, value + half
+
+
+def normal_quantile(level: float) -> float:
+    """Give the number of standard deviations on each side that hold `level` of a normal distribution."""
+    return NormalDist().inv_cdf((1 + level) / 2)
+
+
+class Band(NamedTuple):
+    """Uncertainty of gamma [spectrum, tau]: standard uncertainty, and ends of an interval of probability `level`."""
+
+    u: FloatArray
+    low: FloatArray
+    high: FloatArray
+    level: float
+    notes: tuple[str, ...]
+
+
+def gamma_band(result: DrtResult, tau: FloatArray, level: float) -> Band:
+    """Give the uncertainty of gamma at any tau.
+
+    A result with a band of its own (`evaluate_band`, of probability `options["band"]`) gives that one, and half its
+    width in standard uncertainties; for others see `spread`.
+    """
+    evaluate_band = getattr(result, "evaluate_band", None)
+    if evaluate_band is not None and result.options.get("band") is not None:
+        level = float(result.options["band"])
+        low, high = evaluate_band(tau)
+        return Band((high - low) / (2 * normal_quantile(level)), low, high, level, ())
+    known = spread(result, result.basis.values(tau))
+    low, high = interval(result.evaluate(tau), known, level, POINT)
+    return Band(known.u, np.maximum(low, 0) if result.options["nonneg"] else low, high, level, known.notes)
+
+
+def _reasons(result: DrtResult) -> list[str]:
+    """Say why a result has no uncertainty; nothing if it has one."""
+    if "array" in result.weighting:
+        return ["no uncertainty: the weights were given as an array, which the result does not keep"]
+    return []
+
+
+def _posteriors(result: DrtResult) -> Iterator[tuple[int, _Posterior | None]]:
+    """Posterior of each spectrum that has an answer."""
+    answered = np.isin(result.status, [s for s in Status if s.has_answer])
+    for rows, points in frequency_grids(result.frequency, result.used):
+        here = rows[answered[rows]]
+        for rule in np.unique(result.weighting[here]):
+            alike = here[result.weighting[here] == rule]
+            smooth = result.method[alike] == "log"
+            if smooth.any():
+                yield from _smooth_posteriors(result, alike[smooth], points, str(rule))
+            if not smooth.all():
+                yield from _ridge_posteriors(result, alike[~smooth], points, str(rule))
+
+
+def _smooth_posteriors(
+    result: DrtResult, rows: IntArray, points: BoolArray, rule: str
+) -> Iterator[tuple[int, _Posterior]]:
+    """Posteriors of smooth distributions; a sum is linear in gamma, so the covariance of ln(gamma) is carried over."""
+    f = result.frequency[rows[0], points]
+    Z = np.ascontiguousarray(result.Z[np.ix_(rows, points)])
+    part = result.options["part"]
+    fitted = np.repeat([part != "imaginary", part != "real"], f.size)
+    free = _free_columns(f, result.options)
+    kernel = _stack(np.concatenate([hats(result.tau).kernel(f), free], axis=1).T).T[fitted]
+    seen = kernel.any(axis=0)
+    n_free = int(seen.sum()) - result.tau.size
+    weights = _weights(rule, Z, rows, points)[:, fitted]
+    weights /= np.exp(np.log(weights).mean(axis=1, keepdims=True))
+    sigma = result.noise[rows] * np.exp(np.log(np.abs(Z)).mean(axis=1))
+    h = float(np.log(result.tau[-1] / result.tau[0])) / (result.tau.size - 1)
+    for k, i in enumerate(rows):
+        A = kernel[:, seen] * (weights[k] / sigma[k])[:, None]
+        x = result.gamma[i]
+        covariance = log_covariance(A, n_free, x, float(result.lambda_[i]), h)
+        yield int(i), _Posterior(x[:, None] * covariance * x, None)
+
+
+def _ridge_posteriors(
+    result: DrtResult, rows: IntArray, points: BoolArray, rule: str
+) -> Iterator[tuple[int, _Posterior | None]]:
+    """Posteriors of spectra that share their frequencies."""
+    options, n = result.options, result.tau.size
+    f = result.frequency[rows[0], points]
+    Z, Z_fit = (np.ascontiguousarray(z[np.ix_(rows, points)]) for z in (result.Z, result.Z_fit))
+    fitted = np.repeat([options["part"] != "imaginary", options["part"] != "real"], f.size)
+    kernel = _stack(np.concatenate([result.basis.kernel(f), _free_columns(f, options)], axis=1).T).T[fitted]
+    kernel = kernel[:, kernel.any(axis=0)]  # a free unknown that the fitted part does not see
+    gram = result.basis.penalty(options["order"])
+    residual, size = _stack(Z - Z_fit)[:, fitted], np.tile(np.log(np.abs(Z) ** 2), 2)[:, fitted]
+    weights = _weights(rule, Z, rows, points)[:, fitted]
+    weights /= np.sqrt(np.mean(weights**2, axis=1, keepdims=True))
+    for k, i in enumerate(rows):
+        x = result.coefficients[i]
+        free = np.append(x > 0 if options["nonneg"] else np.ones(n, dtype=bool), np.ones(kernel.shape[1] - n, bool))
+        A = kernel[:, free] * weights[k, :, None]
+        P = np.zeros((free.sum(),) * 2)
+        nodes = free[:n].sum()
+        P[:nodes, :nodes] = result.lambda_[i] * gram[np.ix_(free[:n], free[:n])]
+        H_inverse = np.linalg.inv(A.T @ A + P)
+        leverage = np.einsum("ij,jk,ik->i", A, H_inverse, A, optimize=True)
+        spare = len(A) - leverage.sum()
+        if spare < 1:
+            yield int(i), None
+            continue
+        weighted = residual[k] * weights[k]
+        s2 = weighted @ weighted / spare
+        variance = _noise_variance(residual[k] ** 2 / np.clip(1 - leverage, 0.05, 1), size[k])
+        noisy = A * (weights[k] * np.sqrt(variance))[:, None]
+        V = H_inverse @ (noisy.T @ noisy + s2 * P) @ H_inverse
+        covariance, smoothing = np.zeros((2, n, n))
+        at = np.ix_(free[:n], free[:n])
+        covariance[at], smoothing[at] = V[:nodes, :nodes], (H_inverse @ P)[:nodes, :nodes]
+        yield int(i), _Posterior(covariance, smoothing)
+
+
+def _noise_variance(squares: FloatArray, size: FloatArray) -> FloatArray:
+    """Variance of the noise of each row, a power of abs(Z)^2, by maximum likelihood; `size` is ln abs(Z)^2."""
+    if not squares.any():
+        return squares
+    size = size - size.mean()
+    level = np.log(np.mean(squares * np.exp(-_POWERS[:, None] * size), axis=1))  # best for each power
+    best = level.argmin()  # the mean of ln(variance), as `size` has mean zero
+    return np.asarray(np.exp(level[best] + _POWERS[best] * size))
+
+
+def _weights(rule: str, Z: ComplexArray, rows: IntArray, points: BoolArray) -> FloatArray:
+    """Weights of Re, then Im [spectrum, 2 * point], of any scale."""
+    own = weights_on_grid(rule, Z, rows, points)
+    if own.size == 0:
+        return np.ones((len(Z), 2 * Z.shape[1]))
+    return np.tile(own, 2) if own.shape == Z.shape else np.concatenate([own[:, ::2], own[:, 1::2]], axis=1)
+
+
+def _free_columns(f: FloatArray, options: Mapping[str, Any]) -> ComplexArray:
+    """Kernel of the unknowns that are not penalised [frequency, unknown]: R_inf, and L_0 and C_0 if fitted."""
+    columns = [np.ones(f.size, dtype=complex)]
+    if options["inductance"]:
+        columns.append(1j * f / f.max())
+    if options["capacitance"]:
+        columns.append(-1j * f.min() / f)
+    return np.stack(columns, axis=1)
+
+
+def _stack(Z: ComplexArray) -> FloatArray:
+    """Re, then Im, along the last axis."""
+    return np.concatenate([Z.real, Z.imag], axis=-1)
