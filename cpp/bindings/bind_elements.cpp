@@ -1,6 +1,8 @@
 #include "bindings.hpp"
 #include "drtengine/elements.hpp"
 
+#include <algorithm>
+
 namespace drtengine::bindings {
 namespace {
 

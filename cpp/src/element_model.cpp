@@ -28,6 +28,24 @@ struct ElementRows {
 
 // q = (iw tau)^a, c = R/(1+q)^b and r = q/(1+q) give the derivatives
 //   by ln R: c,  by ln tau: -abrc,  by a: -brc ln(iw tau),  by b: -c ln(1+q).
+struct Point {
+  double re, im;
+};
+
+// r comes times b.
+DRTENGINE_INLINE void store_point(const ElementRows& rows, Index i, Point c, Point r, double a, double log_omega_tau) {
+  const double rc_re = r.re * c.re - r.im * c.im, rc_im = r.re * c.im + r.im * c.re;
+  const double w_re = rows.weight_re[i], w_im = rows.weight_im[i];
+  rows.residual_re[i] -= w_re * c.re;
+  rows.residual_im[i] -= w_im * c.im;
+  rows.d_re[kLogR][i] = w_re * c.re;
+  rows.d_im[kLogR][i] = w_im * c.im;
+  rows.d_re[kLogTau][i] = -w_re * a * rc_re;
+  rows.d_im[kLogTau][i] = -w_im * a * rc_im;
+  rows.d_re[kA][i] = -w_re * (rc_re * log_omega_tau - rc_im * kHalfPi);
+  rows.d_im[kA][i] = -w_im * (rc_im * log_omega_tau + rc_re * kHalfPi);
+}
+
 void add_zarc(const ElementRows& rows, double R, double log_tau, double a) {
   const double cosine = std::cos(a * kHalfPi), sine = std::sin(a * kHalfPi);
   DRTENGINE_INDEPENDENT
@@ -37,16 +55,7 @@ void add_zarc(const ElementRows& rows, double R, double log_tau, double a) {
     const double inverse = 1 / (re * re + im * im);
     const double c_re = R * re * inverse, c_im = -R * im * inverse;
     const double r_re = modulus * (cosine + modulus) * inverse, r_im = im * inverse;
-    const double rc_re = r_re * c_re - r_im * c_im, rc_im = r_re * c_im + r_im * c_re;
-    const double w_re = rows.weight_re[i], w_im = rows.weight_im[i];
-    rows.residual_re[i] -= w_re * c_re;
-    rows.residual_im[i] -= w_im * c_im;
-    rows.d_re[kLogR][i] = w_re * c_re;
-    rows.d_im[kLogR][i] = w_im * c_im;
-    rows.d_re[kLogTau][i] = -w_re * a * rc_re;
-    rows.d_im[kLogTau][i] = -w_im * a * rc_im;
-    rows.d_re[kA][i] = -w_re * (rc_re * v - rc_im * kHalfPi);
-    rows.d_im[kA][i] = -w_im * (rc_im * v + rc_re * kHalfPi);
+    store_point(rows, i, {c_re, c_im}, {r_re, r_im}, a, v);
   }
 }
 
@@ -61,18 +70,9 @@ void add_havriliak_negami(const ElementRows& rows, double R, double log_tau, dou
     const elementary::SineCosine turn = elementary::sine_cosine(b * log_im);
     const double c_re = size * turn.cosine, c_im = -size * turn.sine;
     const double r_re = b * modulus * (cosine + modulus) / square, r_im = b * im / square;  // b q/(1+q)
-    const double rc_re = r_re * c_re - r_im * c_im, rc_im = r_re * c_im + r_im * c_re;
-    const double w_re = rows.weight_re[i], w_im = rows.weight_im[i];
-    rows.residual_re[i] -= w_re * c_re;
-    rows.residual_im[i] -= w_im * c_im;
-    rows.d_re[kLogR][i] = w_re * c_re;
-    rows.d_im[kLogR][i] = w_im * c_im;
-    rows.d_re[kLogTau][i] = -w_re * a * rc_re;
-    rows.d_im[kLogTau][i] = -w_im * a * rc_im;
-    rows.d_re[kA][i] = -w_re * (rc_re * v - rc_im * kHalfPi);
-    rows.d_im[kA][i] = -w_im * (rc_im * v + rc_re * kHalfPi);
-    rows.d_re[kB][i] = -w_re * (c_re * log_re - c_im * log_im);
-    rows.d_im[kB][i] = -w_im * (c_re * log_im + c_im * log_re);
+    store_point(rows, i, {c_re, c_im}, {r_re, r_im}, a, v);
+    rows.d_re[kB][i] = -rows.weight_re[i] * (c_re * log_re - c_im * log_im);
+    rows.d_im[kB][i] = -rows.weight_im[i] * (c_re * log_im + c_im * log_re);
   }
 }
 

@@ -4,6 +4,7 @@
 #include "drtengine/errors.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 #include <vector>

@@ -4,6 +4,8 @@
 #include "drtengine/element_search.hpp"
 #include "drtengine/errors.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 

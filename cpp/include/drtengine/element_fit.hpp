@@ -3,6 +3,8 @@
 
 #include "drtengine/element_model.hpp"
 
+#include <limits>
+
 namespace drtengine {
 
 struct ElementFit {
@@ -32,7 +34,6 @@ class ElementFitter {
   const ElementModel& model() const { return model_; }
   // Ohm in which the loaded spectrum is worked on: sums for fit() are in it, and scores of fits.
   double unit() const { return unit_; }
-  Index rows() const { return used_rows_; }
   // How many elements are taken for granted; each further one must pay.
   void set_expected(Index elements) { expected_ = elements; }
 
