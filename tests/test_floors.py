@@ -19,8 +19,20 @@ BINDINGS = Path(__file__).parents[1] / "cpp"
 # from the modules of its own floor that stand further left.
 FLOORS = (
     ("_version", "errors", "_native"),
-    ("spectrum", "basis", "signs", "campaign", "options", "points"),
-    ("io", "result", "drt", "reference"),
+    (
+        "spectrum",
+        "basis",
+        "signs",
+        "campaign",
+        "options",
+        "points",
+        "regression",
+        "tabular",
+        "geometry",
+        "records",
+        "transients",
+    ),
+    ("io", "result", "drt", "reference", "gitt"),
     ("store", "simulate"),
     ("plot", "cli"),
 )

@@ -20,6 +20,7 @@ from .basis import Basis
 from .campaign import Campaign
 from .drt import fit_drt
 from .errors import DataWarning, DrtengineError, InvalidInput, MissingExtra, Status, UnreadableFile
+from .gitt import GittResult, fit_gitt
 from .io import read
 from .result import DrtResult
 from .spectrum import Spectrum
@@ -31,6 +32,7 @@ __all__ = [
     "DataWarning",
     "DrtResult",
     "DrtengineError",
+    "GittResult",
     "InvalidInput",
     "MissingExtra",
     "Spectrum",
@@ -38,6 +40,7 @@ __all__ = [
     "UnreadableFile",
     "__version__",
     "fit_drt",
+    "fit_gitt",
     "load",
     "read",
     "save",

@@ -14,6 +14,7 @@ times. Circuits put elements in series, campaigns measure circuits with known no
 
 from .campaigns import SimulatedCampaign, benchmark_cases, campaign
 from .elements import Capacitor, Circuit, Element, Inductor, Lines, Resistor
+from .gitt import SimulatedTitration, gitt, ici
 from .noise import add_noise
 from .relaxations import RC, ZARC, ColeDavidson, FractalGerischer, Gerischer, HavriliakNegami
 from .standin import standin
@@ -34,9 +35,12 @@ __all__ = [
     "ReflectiveWarburg",
     "Resistor",
     "SimulatedCampaign",
+    "SimulatedTitration",
     "TransmissiveWarburg",
     "add_noise",
     "benchmark_cases",
     "campaign",
+    "gitt",
+    "ici",
     "standin",
 ]
