@@ -32,7 +32,7 @@ FLOORS = (
         "records",
         "transients",
     ),
-    ("io", "result", "drt", "reference", "gitt"),
+    ("io", "result", "drt", "reference", "gitt", "ici"),
     ("store", "simulate"),
     ("plot", "cli"),
 )

@@ -21,6 +21,7 @@ from .campaign import Campaign
 from .drt import fit_drt
 from .errors import DataWarning, DrtengineError, InvalidInput, MissingExtra, Status, UnreadableFile
 from .gitt import GittResult, fit_gitt
+from .ici import IciResult, fit_ici
 from .io import read
 from .result import DrtResult
 from .spectrum import Spectrum
@@ -33,6 +34,7 @@ __all__ = [
     "DrtResult",
     "DrtengineError",
     "GittResult",
+    "IciResult",
     "InvalidInput",
     "MissingExtra",
     "Spectrum",
@@ -41,6 +43,7 @@ __all__ = [
     "__version__",
     "fit_drt",
     "fit_gitt",
+    "fit_ici",
     "load",
     "read",
     "save",

@@ -74,6 +74,32 @@ class Geometry:
         """Time in s up to which the far side is not felt, infinite where D is unknown."""
         return _MOST_FILLED * self.size**2 / D if D > 0 else np.inf
 
+    def diffusivity(
+        self, ratio: FloatArray, u_ratio: FloatArray, factor: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Give D from the slope of the equilibrium potential in time over that of the transient in √t.
+
+        Parameters
+        ----------
+        ratio, u_ratio : ndarray
+            abs((dE_eq/dt)/(dE/d√t)) in s^-1/2, and its standard uncertainty.
+        factor : ndarray
+            Half width of the interval in standard uncertainties.
+
+        Returns
+        -------
+        D, u_D, D_low, D_high : ndarray
+            (4/π) ℓ² ratio² in m2/s; the uncertainty of the length is included.
+        """
+        scale, u_length = 4 / np.pi * self.length**2, self.u_size / self.size
+        u = np.hypot(u_ratio, ratio * u_length)
+        low, high = (scale * np.maximum(ratio + sign * factor * u, 0) ** 2 for sign in (-1, 1))
+        return scale * ratio**2, 2 * scale * ratio * u, low, high
+
+    def attributes(self) -> dict[str, str | float]:
+        """Give what a dataset is to say of it."""
+        return {"shape": self.shape, "size_m": self.size, "u_size_m": self.u_size, "volume_area_m": self.length}
+
     def __str__(self) -> str:
         return f"{self.shape}, {self.size:g} m, so that volume/area = {self.length:.4g} m"
 

@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import InvalidInput
 from .geometry import Geometry, choose_geometry
-from .options import check_positive
 from .records import (
     REST_CURRENT,
     Record,
@@ -21,6 +20,7 @@ from .records import (
     find_steps,
     join_words,
     oxidation_sign,
+    place,
     switch_instant,
 )
 from .regression import student_factor
@@ -146,8 +146,7 @@ class GittResult(Tabular):
         return trusted
 
     def _attributes(self) -> dict[str, Any]:
-        g = self.geometry
-        return {"shape": g.shape, "size_m": g.size, "u_size_m": g.u_size, "volume_area_m": g.length}
+        return self.geometry.attributes()
 
 
 def fit_gitt(
@@ -164,6 +163,7 @@ def fit_gitt(
     capacity: float | None = None,
     window: tuple[float, float] | None = None,
     threshold: float = REST_CURRENT,
+    positive: str = "auto",
 ) -> GittResult:
     """Get a diffusion coefficient from every pulse of a galvanostatic intermittent titration.
 
@@ -192,6 +192,8 @@ def fit_gitt(
         layer is charged) to 30 % of the pulse (but not beyond 0.15 size²/D).
     threshold : float
         Share of the largest current below which it counts as rest.
+    positive : {"auto", "charge", "discharge"}
+        What positive current is; told from the jumps of the voltage by default.
 
     Returns
     -------
@@ -219,8 +221,6 @@ def fit_gitt(
     geometry = choose_geometry(sphere_radius, plane_thickness, volume_area, u_length)
     arrays = {"time_s": time_s, "current_A": current_A, "voltage_V": voltage_V, "step_time_s": step_time_s}
     record = as_record(frame, arrays)
-    if capacity is not None:
-        capacity = check_positive("capacity", capacity)
     if window is not None and not (len(window) == 2 and 0 <= window[0] < window[1]):
         raise InvalidInput(f"window is start and end in s after the switch, such as (5, 120), got {window!r}")
     steps = find_steps(record, threshold)
@@ -228,7 +228,8 @@ def fit_gitt(
     pulses = [_Pulse(record, steps, number) for number in _choose(record, steps, notes)]
     slopes = _slopes_at_start(pulses)
     fits = [_fit_pulse(record, pulse, slope, geometry, window) for pulse, slope in zip(pulses, slopes[0], strict=True)]
-    return _result(record, steps, pulses, fits, slopes, geometry, capacity, notes)
+    oxidation = oxidation_sign(record, steps, positive, notes)
+    return _result(record, oxidation, pulses, fits, slopes, geometry, capacity, notes)
 
 
 def _choose(record: Record, steps: Steps, notes: list[str]) -> list[int]:
@@ -344,7 +345,7 @@ def _diffusivity(geometry: Geometry, slope_eq: Any, slope: Any) -> Any:
 
 def _result(
     record: Record,
-    steps: Steps,
+    oxidation: int,
     pulses: Sequence[_Pulse],
     fits: Sequence[Transient],
     slopes_eq: tuple[FloatArray, FloatArray],
@@ -371,12 +372,8 @@ def _result(
         ratio = np.abs(slope_eq / slope)
         u_ratio = ratio * np.hypot(u_slope / slope, u_slope_eq / slope_eq)
         factor = np.array([student_factor(fit.freedom) for fit in fits])
-        relative_length = 2 * geometry.u_size / geometry.size
-        scale = 4 / np.pi * geometry.length**2
-        reach = factor * np.hypot(u_ratio, ratio * relative_length / 2)
-        D_low, D_high = (scale * np.maximum(ratio + sign * reach, 0) ** 2 for sign in (-1, 1))
-        classical = scale / tau * ((E_after - E_before) / (E_end - E_start)) ** 2
-        D, u_D = first, first * np.hypot(2 * u_ratio / ratio, relative_length)
+        D, u_D, D_low, D_high = geometry.diffusivity(ratio, u_ratio, factor)
+        classical = 4 / (np.pi * tau) * (geometry.length * (E_after - E_before) / (E_end - E_start)) ** 2
         plateau = np.abs(slope_eq) <= _CLEAR * u_slope_eq
         R = np.abs((E_start - E_before) / current)
         wrong_way = (E_after - E_before) * (E_end - E_before) < 0
@@ -400,7 +397,7 @@ def _result(
             "interval wide": (u_D > 0.5 * D) & ~plateau,
         }
     flag = join_words(list(statements.values()), list(statements))
-    charge, lithiation = _place(record, steps, start, direction, capacity, notes)
+    charge, lithiation = place(record, oxidation, start, capacity, notes)
     notes += [f"{text}: {here.sum()} of {len(pulses)} pulses" for text, here in statements.items() if here.any()]
     with np.errstate(invalid="ignore"):
         validity = D * tau / geometry.length**2
@@ -431,24 +428,3 @@ def _missing(pulses: Sequence[_Pulse], geometry: Geometry, D: FloatArray) -> tup
         return np.where(np.isfinite(volts), volts, 0.0)
 
     return left(slope[1], u_slope[1]), left(slope[1] - slope[0], np.hypot(*u_slope))
-
-
-def _place(
-    record: Record,
-    steps: Steps,
-    start: FloatArray,
-    direction: NDArray[np.str_],
-    capacity: float | None,
-    notes: list[str],
-) -> tuple[FloatArray, FloatArray]:
-    """Charge inserted and lithiation at the start of each pulse [pulse]."""
-    between = np.diff(record.time) * (record.current[1:] + record.current[:-1]) / 2
-    inserted = -oxidation_sign(record, steps) * np.concatenate([[0.0], np.cumsum(between)])
-    lowest, span = inserted.min(), np.ptp(inserted)
-    if capacity is None:
-        notes.append(f"lithiation counts from 0 to 1 over the {span:.4g} C of this record (give capacity=)")
-        capacity = float(span)
-    elif span > capacity * 1.001:
-        notes.append(f"the record passes {span:.4g} C, more than the capacity of {capacity:.4g} C")
-    charge = np.interp(start, record.time, inserted)
-    return charge, (charge - lowest) / capacity

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import DataWarning, InvalidInput
+from .options import check_choice, check_positive
 from .regression import fit_linear
 from .spectrum import BoolArray, FloatArray, IntArray, frozen_array
 
@@ -245,11 +246,31 @@ def find_steps(record: Record, threshold: float = REST_CURRENT) -> Steps:
     return Steps(edges[:-1], edges[1:], sign[edges[:-1]])
 
 
-def oxidation_sign(record: Record, steps: Steps) -> int:
-    """Tell whether a positive current raises (1) or lowers (-1) the voltage; by majority of the switches."""
+def oxidation_sign(record: Record, steps: Steps, positive: str, notes: list[str]) -> int:
+    """Tell whether a positive current raises (1) or lowers (-1) the voltage.
+
+    Parameters
+    ----------
+    record : Record
+    steps : Steps
+    positive : str
+        "charge" (1), "discharge" (-1), or "auto" for the majority of the jumps at switches.
+    notes : list of str
+        Is told when the jumps do not agree.
+    """
+    check_choice("positive", positive, ("auto", "charge", "discharge"))
+    if positive != "auto":
+        return 1 if positive == "charge" else -1
     first, last = steps.start[1:], steps.start[1:] - 1
     change = (record.voltage[first] - record.voltage[last]) * (record.current[first] - record.current[last])
-    return -1 if np.sign(change).sum() < 0 else 1
+    up, down = int((change > 0).sum()), int((change < 0).sum())
+    if min(up, down) > 0.1 * (up + down):
+        what = "charge" if up >= down else "discharge"
+        notes.append(
+            f"positive current was taken for {what}: the voltage rises with it at {up} of {up + down} switches "
+            "(positive= says what it is)"
+        )
+    return 1 if up >= down else -1
 
 
 def switch_instant(record: Record, row: int) -> tuple[float, float]:
@@ -287,6 +308,45 @@ def end_of_rest(record: Record, start: int, stop: int, noise: float) -> tuple[fl
     if not step > 0:
         return float(voltage[-1]), noise, np.nan, np.nan
     return float(voltage[-1]), noise, float((voltage[-1] - voltage[-2]) / step), float(noise * np.sqrt(2) / step)
+
+
+def place(
+    record: Record, oxidation: int, time: FloatArray, capacity: float | None, notes: list[str]
+) -> tuple[FloatArray, FloatArray]:
+    """Charge inserted, and lithiation, at instants of a record.
+
+    Parameters
+    ----------
+    record : Record
+    oxidation : int
+        1 if positive current raises the voltage, else -1.
+    time : ndarray, shape [item]
+        s.
+    capacity : float or None
+        Charge in C from lithiation 0 to 1; the range of charge in the record if None.
+    notes : list of str
+        Is told which capacity was taken.
+
+    Returns
+    -------
+    charge, lithiation : ndarray, shape [item]
+        C since the start of the record, and 0 at the lowest charge.
+
+    Raises
+    ------
+    InvalidInput
+        If the capacity is not positive.
+    """
+    between = np.diff(record.time) * (record.current[1:] + record.current[:-1]) / 2
+    inserted = -oxidation * np.concatenate([[0.0], np.cumsum(between)])
+    span = float(np.ptp(inserted))
+    if capacity is None:
+        notes.append(f"lithiation counts from 0 to 1 over the {span:.4g} C of this record (give capacity=)")
+        capacity = span
+    elif span > check_positive("capacity", capacity) * 1.001:
+        notes.append(f"the record passes {span:.4g} C, more than the capacity of {capacity:.4g} C")
+    charge = np.interp(time, record.time, inserted)
+    return charge, (charge - inserted.min()) / capacity
 
 
 def join_words(words: Sequence[NDArray[np.bool_]], names: Sequence[str]) -> NDArray[np.str_]:

@@ -61,6 +61,7 @@ def gitt(
     count: int = 12,
     step: float = 0.02,
     interval: float = 5.0,
+    rest_interval: float | None = None,
     current: float = 1e-3,
     R: float = 20.0,
     R_ct: float = 0.0,
@@ -89,7 +90,10 @@ def gitt(
     step : float
         Change of the mean lithiation by each pulse; negative for delithiation.
     interval : float
-        Time between rows in pulses in s; in rests it grows by 10 % from row to row, up to a hundredth of the rest.
+        Time between rows in pulses in s.
+    rest_interval : float, optional
+        Time between the first rows of a rest, by default `interval`; it grows by 10 % from row to row, up to a
+        hundredth of the rest.
     current : float
         Size of the current in A.
     R, R_ct, tau_RC : float
@@ -125,11 +129,10 @@ def gitt(
     switches = np.stack([on, on + pulse], axis=1)
     after = np.arange(0.0, pulse + 1e-9, interval) if delay == 0 else np.arange(interval - delay, pulse, interval)
     after = np.maximum(after, _FIRST)
-    spacing = np.clip(
-        interval * 1.1 ** np.minimum(np.arange(rest / interval + 1), 99), interval, max(rest / 100, interval)
-    )
+    dense = rest_interval or interval
+    spacing = np.clip(dense * 1.1 ** np.minimum(np.arange(rest / dense + 1), 99), dense, max(rest / 100, dense))
     growing = np.cumsum(spacing)
-    growing = np.concatenate([[_FIRST], growing[growing < rest - delay - interval / 2], [rest - delay]])
+    growing = np.concatenate([[_FIRST], growing[growing < rest - delay - dense / 2], [rest - delay]])
     times, currents = [np.arange(0.0, 60.1 - delay, 10.0) if delay == 0 else 60 - delay - np.arange(5, -1, -1.0)], [0.0]
     for begin, end in switches:
         times += [begin + after, end + growing]
@@ -169,7 +172,7 @@ def ici(
     D, sphere_radius, plane_thickness, step, R, noise, seed
         See `gitt`.
     on, off : float
-        Durations of current and interruption in s; there is a row every 0.1 s in an interruption.
+        Durations of current and interruption in s; rows stand 10 s and 0.1 s apart.
     count : int
         Number of interruptions.
 
@@ -177,11 +180,11 @@ def ici(
     -------
     SimulatedTitration
     """
-    cell = gitt(
+    return gitt(
         D=D, sphere_radius=sphere_radius, plane_thickness=plane_thickness, pulse=on, rest=off, count=count,
-        step=step, interval=0.1, R=R, start=0.05, noise=noise, seed=seed,
+        step=step, interval=min(10.0, on / 10), rest_interval=min(0.1, off / 10), R=R, start=0.05, noise=noise,
+        seed=seed,
     )  # fmt: skip
-    return cell
 
 
 def _filled(time: FloatArray, switches: FloatArray, geometry: Geometry, D: float) -> FloatArray:
@@ -216,25 +219,23 @@ def surface_response(t: FloatArray, geometry: Geometry, D: float) -> FloatArray:
     theta = D * t / geometry.size**2
     late = theta >= _EARLY
     rise: FloatArray = np.empty(theta.shape)
-    n = np.arange(1, _TERMS + 1)
     if geometry.shape == "sphere":
         early = theta[~late]
         # the flux that fills r/3 in 1 s raises c by (r²/3D)(exp(θ)(1 + erf √θ) - 1)
         rise[~late] = (np.exp(early) * erf(np.sqrt(early)) + np.expm1(early)) / 3
-        roots, offset = _tangent_roots(_TERMS), 1 / 5
-        scale = 1 / 3
+        roots, offset, scale = _tangent_roots(), 1 / 5, 1 / 3
     else:
         rise[~late] = 2 * np.sqrt(theta[~late] / np.pi)
-        roots, offset, scale = np.pi * n, 1 / 3, 1.0
+        roots, offset, scale = np.linspace(np.pi, _TERMS * np.pi, _TERMS), 1 / 3, 1.0
     series = np.exp(-np.multiply.outer(theta[late], roots**2)) @ (2 / roots**2)
     rise[late] = theta[late] + scale * (offset - series)
     rise *= geometry.size**2 / D
     return rise
 
 
-def _tangent_roots(count: int) -> FloatArray:
-    """Positive solutions of tan λ = λ, by Newton on sin λ - λ cos λ [count]."""
-    middle = (np.arange(1, count + 1) + 0.5) * np.pi
+def _tangent_roots() -> FloatArray:
+    """Solve tan λ = λ by Newton on sin λ - λ cos λ, the first 60 solutions above 0."""
+    middle = np.linspace(1.5, _TERMS + 0.5, _TERMS) * np.pi
     roots: FloatArray = middle - 1 / middle
     for _ in range(20):
         roots -= (np.sin(roots) - roots * np.cos(roots)) / (roots * np.sin(roots))
