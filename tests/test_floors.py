@@ -31,8 +31,9 @@ FLOORS = (
         "geometry",
         "records",
         "transients",
+        "voltammetry",
     ),
-    ("io", "result", "drt", "reference", "gitt", "ici"),
+    ("io", "result", "drt", "reference", "gitt", "ici", "cv"),
     ("store", "simulate"),
     ("plot", "cli"),
 )

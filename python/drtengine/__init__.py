@@ -18,6 +18,7 @@ from . import simulate
 from ._version import __version__
 from .basis import Basis
 from .campaign import Campaign
+from .cv import CvResult, analyze_cv
 from .drt import fit_drt
 from .errors import DataWarning, DrtengineError, InvalidInput, MissingExtra, Status, UnreadableFile
 from .gitt import GittResult, fit_gitt
@@ -30,6 +31,7 @@ from .store import load, save
 __all__ = [
     "Basis",
     "Campaign",
+    "CvResult",
     "DataWarning",
     "DrtResult",
     "DrtengineError",
@@ -41,6 +43,7 @@ __all__ = [
     "Status",
     "UnreadableFile",
     "__version__",
+    "analyze_cv",
     "fit_drt",
     "fit_gitt",
     "fit_ici",
