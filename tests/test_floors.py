@@ -33,7 +33,7 @@ FLOORS = (
         "transients",
         "voltammetry",
     ),
-    ("io", "result", "drt", "reference", "gitt", "ici", "cv"),
+    ("io", "result", "drt", "reference", "gitt", "ici", "cv", "cycling"),
     ("store", "simulate"),
     ("plot", "cli"),
 )

@@ -19,11 +19,12 @@ from ._version import __version__
 from .basis import Basis
 from .campaign import Campaign
 from .cv import CvResult, analyze_cv
+from .cycling import CyclingResult, expand, summarize_cycling
 from .drt import fit_drt
 from .errors import DataWarning, DrtengineError, InvalidInput, MissingExtra, Status, UnreadableFile
 from .gitt import GittResult, fit_gitt
 from .ici import IciResult, fit_ici
-from .io import read
+from .io import read, read_table
 from .result import DrtResult
 from .spectrum import Spectrum
 from .store import load, save
@@ -32,6 +33,7 @@ __all__ = [
     "Basis",
     "Campaign",
     "CvResult",
+    "CyclingResult",
     "DataWarning",
     "DrtResult",
     "DrtengineError",
@@ -44,13 +46,16 @@ __all__ = [
     "UnreadableFile",
     "__version__",
     "analyze_cv",
+    "expand",
     "fit_drt",
     "fit_gitt",
     "fit_ici",
     "load",
     "read",
+    "read_table",
     "save",
     "simulate",
+    "summarize_cycling",
 ]
 
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _SUFFIXES = {
-    "": "", "1": "", "s": "_s", "A": "_A", "V": "_V", "C": "_C", "ohm": "_ohm", "m2 s-1": "_m2_s", "V s-1": "_V_s",
-    "V s-1/2": "_V_sqrt_s", "ohm s-1/2": "_ohm_sqrt_s",
+    "": "", "1": "", "s": "_s", "A": "_A", "V": "_V", "C": "_C", "J": "_J", "ohm": "_ohm", "m2 s-1": "_m2_s",
+    "V s-1": "_V_s", "V s-1/2": "_V_sqrt_s", "ohm s-1/2": "_ohm_sqrt_s",
 }  # fmt: skip
 """What a unit looks like at the end of a column name."""
 
