@@ -34,7 +34,7 @@ FLOORS = (
         "voltammetry",
     ),
     ("io", "result", "drt", "reference", "gitt", "ici", "cv", "cycling"),
-    ("store", "simulate"),
+    ("store", "simulate", "diffusion"),
     ("plot", "cli"),
 )
 SIDEWAYS = {("drt", "result"), ("reference", "result"), ("cli", "plot")}  # allowed above the second floor

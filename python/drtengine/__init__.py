@@ -20,6 +20,7 @@ from .basis import Basis
 from .campaign import Campaign
 from .cv import CvResult, analyze_cv
 from .cycling import CyclingResult, expand, summarize_cycling
+from .diffusion import DiffusionComparison, compare_diffusion
 from .drt import fit_drt
 from .errors import DataWarning, DrtengineError, InvalidInput, MissingExtra, Status, UnreadableFile
 from .gitt import GittResult, fit_gitt
@@ -35,6 +36,7 @@ __all__ = [
     "CvResult",
     "CyclingResult",
     "DataWarning",
+    "DiffusionComparison",
     "DrtResult",
     "DrtengineError",
     "GittResult",
@@ -46,6 +48,7 @@ __all__ = [
     "UnreadableFile",
     "__version__",
     "analyze_cv",
+    "compare_diffusion",
     "expand",
     "fit_drt",
     "fit_gitt",
