@@ -269,7 +269,7 @@ def _difference(first: str, second: str, one: Mapping[str, Any], two: Mapping[st
 
 
 def _sorted(table: Mapping[str, Any], direction: str) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Places, log10 D and its uncertainty, by rising place; what is doubtful counts only where there is nothing else."""
+    """Give places, log10 D and its uncertainty, by rising place; the doubtful count only where all are."""
     here = np.isfinite(table["place"]) & (table["D"] > 0)
     if direction:
         here &= table["direction"] == direction
