@@ -94,6 +94,19 @@ def test_intervals_cover_the_truth(geometry: dict[str, Any]) -> None:
     assert 0.9 <= np.mean(hits) <= 0.99
 
 
+def test_pulses_like_the_study_come_back() -> None:
+    """20 min pulses, 30 min rests, the range of D reported for them; films too thick for such rests are flagged."""
+    pulses = {"pulse": 1200.0, "rest": 1800.0, "count": 20, "step": 0.03, "R_ct": 10.0, "noise": 1e-4}
+    for D, geometry in ((2.157e-17, {"sphere_radius": 1e-6}), (1.96e-14, {"plane_thickness": 7.425e-6})):
+        result = dt.fit_gitt(simulate.gitt(D=D, **pulses, **geometry).frame, **geometry)
+        assert np.median(result.D) == pytest.approx(D, rel=0.04)
+        assert ((result.D_low <= D) & (result.D_high >= D)).mean() >= 0.75
+    film = {"plane_thickness": 7.425e-6}
+    slow = dt.fit_gitt(simulate.gitt(D=2.157e-17, **pulses, **film).frame, **film)
+    assert all("rest incomplete" in flag for flag in slow.flag)
+    assert not slow.trusted.any()
+
+
 @pytest.mark.parametrize("delay", [1.0, 3.0, 4.9])
 def test_unrecorded_instant_of_switching_is_found(delay: float) -> None:
     cell = simulate.gitt(D=1e-15, count=4, delay=delay, **SPHERE)

@@ -15,6 +15,7 @@ from .geometry import Geometry, choose_geometry
 from .records import (
     REST_CURRENT,
     Record,
+    Rest,
     as_record,
     end_of_rest,
     find_steps,
@@ -29,7 +30,7 @@ from .transients import Transient, fit_transient
 
 if TYPE_CHECKING:
     from .records import Frame, Steps
-    from .spectrum import FloatArray
+    from .spectrum import BoolArray, FloatArray
 
 WINDOW = (0.01, 0.3)
 """Part of the pulse that is fitted, unless a double layer or the far side of the particle stand in the way."""
@@ -39,6 +40,10 @@ _RC_LEFT = 0.02
 _DRIFT = 0.05
 """A rest is incomplete if this share of the step in voltage, or more, may be missing at its end."""
 _STEADY_CURRENT = 0.02
+_WIDE = 0.5
+"""u_D beyond this share of D is a doubt."""
+_SWITCH = 0.02
+"""So is an instant of switching that is uncertain by this share of the window."""
 _CLEAR = 3.0
 """A step in voltage below so many of its uncertainties is a plateau: there D is not identifiable."""
 
@@ -56,7 +61,9 @@ class GittResult(Tabular):
         m2/s. D = (4/π) ℓ² ((dE_eq/dt)/(dE/d√t))²: the slope of the rest potentials at the start of the pulse over
         the slope of the transient, dE/d√t from the early window.
     D_low, D_high : ndarray
-        95 % interval; where D is NaN for a plateau, `D_high` is still a bound.
+        95 % interval; where D is NaN for a plateau, `D_high` is still a bound. Uncertainties come from scatter, drift
+        at rest, window, switch and length; slow processes other than diffusion in the particle (electrolyte) are
+        not among them.
     D_classical : ndarray
         (4/πτ) ℓ² (ΔE_s/ΔE_t)², ΔE_t without the jump E_start - E_before.
     direction : ndarray of str
@@ -91,6 +98,7 @@ class GittResult(Tabular):
     tau_RC: FloatArray
     slope: FloatArray
     u_slope: FloatArray
+    drift: FloatArray
     D: FloatArray
     u_D: FloatArray
     D_low: FloatArray
@@ -123,6 +131,7 @@ class GittResult(Tabular):
         "tau_RC": ("s", "time constant of the double layer where one is seen"),
         "slope": ("V s-1/2", "dE/d√t of the transient"),
         "u_slope": ("V s-1/2", "standard uncertainty of the slope"),
+        "drift": ("V s-1", "linear term of the transient"),
         "D": ("m2 s-1", "diffusion coefficient"),
         "u_D": ("m2 s-1", "standard uncertainty of D"),
         "D_low": ("m2 s-1", "lower end of the 95 % interval"),
@@ -225,7 +234,7 @@ def fit_gitt(
         raise InvalidInput(f"window is start and end in s after the switch, such as (5, 120), got {window!r}")
     steps = find_steps(record, threshold)
     notes = list(record.notes)
-    pulses = [_Pulse(record, steps, number) for number in _choose(record, steps, notes)]
+    pulses = [_measure(record, steps, number) for number in _choose(record, steps, notes)]
     slopes = _slopes_at_start(pulses)
     fits = [_fit_pulse(record, pulse, slope, geometry, window) for pulse, slope in zip(pulses, slopes[0], strict=True)]
     oxidation = oxidation_sign(record, steps, positive, notes)
@@ -251,33 +260,50 @@ def _choose(record: Record, steps: Steps, notes: list[str]) -> list[int]:
     return [int(number) for number in pulses]
 
 
+@dataclass(frozen=True)
 class _Pulse:
-    """Where a pulse stands, and what the rests around it say."""
+    """Where a pulse stands, and the rests around it."""
 
-    def __init__(self, record: Record, steps: Steps, number: int) -> None:
-        self.rows = slice(int(steps.start[number]), int(steps.stop[number]))
-        self.switch = switch_instant(record, self.rows.start)
-        self.off = float(record.time[self.rows.stop - 1])
-        self.duration = self.off - self.switch[0]
-        current = record.current[self.rows]
-        self.current = float(np.median(current))
-        self.steady = bool(np.quantile(np.abs(current - self.current), 0.9) < _STEADY_CURRENT * abs(self.current))
-        window = (WINDOW[0] * self.duration, self.duration)
-        noise = fit_transient(record.time[self.rows], record.voltage[self.rows], self.switch, window, seek_RC=False).rms
-        self.E_before, self.u_before, self.slope_before, self.u_slope_before = _rest(record, steps, number - 1, noise)
-        self.E_after, self.u_after, self.slope_after, self.u_slope_after = _rest(record, steps, number + 1, noise)
+    number: int
+    rows: slice
+    switch: tuple[float, float]
+    off: float
+    current: float
+    steady: bool
+    before: Rest
+    after: Rest
 
     @property
-    def rate_eq(self) -> float:
-        """Mean change of the rest potential in V per s of the pulse."""
-        return (self.E_after - self.E_before) / self.duration
+    def duration(self) -> float:
+        return self.off - self.switch[0]
+
+    @property
+    def delta_E(self) -> float:
+        return self.after.E - self.before.E
+
+    @property
+    def u_delta_E(self) -> float:
+        return float(np.hypot(self.before.u_E, self.after.u_E))
 
 
-def _rest(record: Record, steps: Steps, number: int, noise: float) -> tuple[float, ...]:
-    """Voltage at the end of a rest and V/s there, each with its uncertainty; NaN if the step is none."""
-    if not 0 <= number < len(steps) or steps.sign[number] != 0:
-        return (np.nan,) * 4
-    return end_of_rest(record, int(steps.start[number]), int(steps.stop[number]), noise)
+def _measure(record: Record, steps: Steps, number: int) -> _Pulse:
+    """Take what the record says of one pulse without a fit."""
+    rows = slice(int(steps.start[number]), int(steps.stop[number]))
+    switch, off = switch_instant(record, rows.start), float(record.time[rows.stop - 1])
+    current = record.current[rows]
+    usual = float(np.median(current))
+    whole = WINDOW[0] * (off - switch[0]), off - switch[0]
+    noise = fit_transient(record.time[rows], record.voltage[rows], switch, whole, seek_RC=False).rms
+    return _Pulse(
+        number=number,
+        rows=rows,
+        switch=switch,
+        off=off,
+        current=usual,
+        steady=bool(np.quantile(np.abs(current - usual), 0.9) < _STEADY_CURRENT * abs(usual)),
+        before=end_of_rest(record, steps, number - 1, noise),
+        after=end_of_rest(record, steps, number + 1, noise),
+    )
 
 
 def _slopes_at_start(pulses: Sequence[_Pulse]) -> tuple[FloatArray, FloatArray]:
@@ -286,9 +312,9 @@ def _slopes_at_start(pulses: Sequence[_Pulse]) -> tuple[FloatArray, FloatArray]:
     Through the three potentials at the ends of the pulse before and of this one (or of this one and the next)
     goes a parabola; where there is no such neighbour, it is a line.
     """
-    rate = np.array([pulse.rate_eq for pulse in pulses])
     tau = np.array([pulse.duration for pulse in pulses])
-    u_E = np.array([np.hypot(pulse.u_before, pulse.u_after) for pulse in pulses])
+    rate = np.array([pulse.delta_E for pulse in pulses]) / tau
+    u_E = np.array([pulse.u_delta_E for pulse in pulses])
     slope, u_slope = rate.copy(), u_E / tau
 
     def joined(first: int, second: int) -> bool:
@@ -297,18 +323,18 @@ def _slopes_at_start(pulses: Sequence[_Pulse]) -> tuple[FloatArray, FloatArray]:
             return False
         one, two = pulses[first], pulses[second]
         alike = abs(one.current - two.current) <= _STEADY_CURRENT * abs(one.current)
-        return alike and bool(np.isfinite(rate[[first, second]]).all()) and one.E_after == two.E_before
+        return alike and bool(np.isfinite(rate[[first, second]]).all()) and two.number == one.number + 2
 
     for i in range(len(pulses)):
         if joined(i - 1, i):
             share = tau[i] / (tau[i - 1] + tau[i])
             slope[i] = share * rate[i - 1] + (1 - share) * rate[i]
-            ends = pulses[i - 1].u_before, pulses[i].u_after
+            ends = pulses[i - 1].before.u_E, pulses[i].after.u_E
             middle = share / tau[i - 1] - (1 - share) / tau[i]
             u_slope[i] = np.sqrt(
                 (share * ends[0] / tau[i - 1]) ** 2
                 + ((1 - share) * ends[1] / tau[i]) ** 2
-                + (middle * pulses[i].u_before) ** 2
+                + (middle * pulses[i].before.u_E) ** 2
             )
         elif joined(i, i + 1):
             share = tau[i] / (tau[i] + tau[i + 1])
@@ -323,19 +349,22 @@ def _fit_pulse(
     """Fit the transient; its window and shape follow the D that comes out of it."""
     low, high = window or (WINDOW[0] * pulse.duration, WINDOW[1] * pulse.duration)
     fit = partial(fit_transient, record.time[pulse.rows], record.voltage[pulse.rows], pulse.switch)
+    tau_RC = np.nan
     for _ in range(8):  # a window once shortened stays short: what reaches beyond would lead astray
-        found = fit((min(low, high / 10), high), seek_RC=window is None)
+        found = fit((min(low, high / 3), high), seek_RC=window is None)
         D = _diffusivity(geometry, slope_eq, found.slope)
+        if np.isfinite(found.tau_RC):  # in a shorter window it is seen no more, but still there
+            tau_RC, low = np.fmax(tau_RC, found.tau_RC), max(low, found.window[0])
         if window is not None or geometry.longest(D) >= high:
             break
         high = geometry.longest(D)
-    tau_RC, limits = found.tau_RC, found.window
+    limits = found.window
     for _ in range(8):
         found = fit(limits, root=partial(geometry.root, D=D), seek_RC=False)
         before, D = D, _diffusivity(geometry, slope_eq, found.slope)
         if not abs(D - before) > 1e-7 * D:
             break
-    return replace(found, tau_RC=tau_RC)
+    return replace(found, tau_RC=float(tau_RC))
 
 
 def _diffusivity(geometry: Geometry, slope_eq: Any, slope: Any) -> Any:
@@ -353,62 +382,63 @@ def _result(
     capacity: float | None,
     notes: list[str],
 ) -> GittResult:
-    """Put the pulses together: D, intervals and flags."""
+    """Put the pulses together: D, intervals and doubts."""
     start = np.array([fit.switch for fit in fits])
     tau = np.array([pulse.off for pulse in pulses]) - start
     current = np.array([pulse.current for pulse in pulses])
-    E_before, E_after = (np.array([getattr(p, name) for p in pulses]) for name in ("E_before", "E_after"))
+    E_before, E_after = np.array([pulse.before.E for pulse in pulses]), np.array([pulse.after.E for pulse in pulses])
     E_end = record.voltage[[pulse.rows.stop - 1 for pulse in pulses]]
-    E_start, slope, u_slope, rms = (
-        np.array([getattr(fit, name) for fit in fits]) for name in ("E_start", "slope", "u_slope", "rms")
+    E_start, slope, u_slope, drift, rms, tau_RC = (
+        np.array([getattr(fit, name) for fit in fits])
+        for name in ("E_start", "slope", "u_slope", "drift", "rms", "tau_RC")
     )
+    falls = np.where(np.isfinite(E_before), E_end < E_before, slope < 0)
     slope_eq, u_slope_eq = slopes_eq
-    direction = np.where(E_end < E_before, "lithiation", "delithiation")
-    direction = np.where(np.isfinite(E_before), direction, np.where(slope < 0, "lithiation", "delithiation"))
     with np.errstate(invalid="ignore", divide="ignore"):
-        first = _diffusivity(geometry, slope_eq, slope)
-        to_come, missing = _missing(pulses, geometry, first)
+        to_come, missing = _missing(pulses, geometry, _diffusivity(geometry, slope_eq, slope))
         u_slope_eq = np.hypot(u_slope_eq, missing / tau / np.sqrt(3))
         ratio = np.abs(slope_eq / slope)
-        u_ratio = ratio * np.hypot(u_slope / slope, u_slope_eq / slope_eq)
+        u_ratio = np.hypot(ratio * u_slope, u_slope_eq) / np.abs(slope)
         factor = np.array([student_factor(fit.freedom) for fit in fits])
         D, u_D, D_low, D_high = geometry.diffusivity(ratio, u_ratio, factor)
         classical = 4 / (np.pi * tau) * (geometry.length * (E_after - E_before) / (E_end - E_start)) ** 2
         plateau = np.abs(slope_eq) <= _CLEAR * u_slope_eq
-        R = np.abs((E_start - E_before) / current)
-        wrong_way = (E_after - E_before) * (E_end - E_before) < 0
-    D, u_D, D_low = (np.where(plateau | wrong_way, bad, x) for x, bad in ((D, np.nan), (u_D, np.nan), (D_low, 0.0)))
-    unrested = ~np.isfinite(E_after) | ~np.isfinite(E_before)
-    few = np.array([fit.freedom < 3 for fit in fits])
-    RC = np.array([fit.tau_RC for fit in fits])
-    window = np.array([fit.window for fit in fits])
-    with np.errstate(invalid="ignore"):
-        statements = {
+        wrong_way = ((E_after - E_before) * (E_end - E_before) < 0) & ~plateau
+        doubts = {
             "no rest before": ~np.isfinite(E_before),
             "no rest after": ~np.isfinite(E_after),
             "plateau": plateau,
-            "rest potential moves against the pulse": wrong_way & ~plateau,
+            "rest potential moves against the pulse": wrong_way,
             "rest incomplete": (to_come > _DRIFT * np.abs(E_after - E_before)) & ~plateau,
-            "pulse long": geometry.longest(1.0) < WINDOW[1] * tau * first,
-            "current not steady": ~np.array([pulse.steady for pulse in pulses]),
-            "few points": few & ~unrested,
-            "switch unknown": np.array([fit.u_switch > 0.02 * fit.window[1] for fit in fits]),
-            "double layer in the window": np.exp(-window[:, 0] / RC) > _RC_LEFT,
-            "interval wide": (u_D > 0.5 * D) & ~plateau,
+            "pulse long": geometry.longest(1.0) < WINDOW[1] * tau * D,
+            "interval wide": (u_D > _WIDE * D) & ~plateau,
+            **_doubts_of_fits(pulses, fits),
         }
-    flag = join_words(list(statements.values()), list(statements))
+        unknown = plateau | wrong_way
+        D, u_D, D_low = np.where(unknown, np.nan, D), np.where(unknown, np.nan, u_D), np.where(unknown, 0.0, D_low)
+        validity, R = D * tau / geometry.length**2, np.abs((E_start - E_before) / current)
     charge, lithiation = place(record, oxidation, start, capacity, notes)
-    notes += [f"{text}: {here.sum()} of {len(pulses)} pulses" for text, here in statements.items() if here.any()]
-    with np.errstate(invalid="ignore"):
-        validity = D * tau / geometry.length**2
+    notes += [f"{text}: {here.sum()} of {len(pulses)} pulses" for text, here in doubts.items() if here.any()]
     return GittResult(
-        time=start, duration=tau, current=current, direction=direction, charge=charge, lithiation=lithiation,
-        E_before=E_before, E_start=E_start, E_end=E_end, E_after=E_after, delta_E_s=E_after - E_before,
-        u_delta_E_s=np.array([np.hypot(p.u_before, p.u_after) for p in pulses]), R=R, tau_RC=RC, slope=slope,
-        u_slope=u_slope, D=D, u_D=u_D, D_low=D_low, D_high=D_high, D_classical=classical, validity=validity,
-        rest_slope=np.array([pulse.slope_after for pulse in pulses]), rms=rms, window=window, flag=flag,
+        time=start, duration=tau, current=current, direction=np.where(falls, "lithiation", "delithiation"),
+        charge=charge, lithiation=lithiation, E_before=E_before, E_start=E_start, E_end=E_end, E_after=E_after,
+        delta_E_s=E_after - E_before, u_delta_E_s=np.array([pulse.u_delta_E for pulse in pulses]), R=R, tau_RC=tau_RC,
+        slope=slope, u_slope=u_slope, drift=drift, D=D, u_D=u_D, D_low=D_low, D_high=D_high, D_classical=classical,
+        validity=validity, rest_slope=np.array([pulse.after.slope for pulse in pulses]), rms=rms,
+        window=np.array([fit.window for fit in fits]), flag=join_words(list(doubts.values()), list(doubts)),
         geometry=geometry, record=record, notes=tuple(notes),
     )  # fmt: skip
+
+
+def _doubts_of_fits(pulses: Sequence[_Pulse], fits: Sequence[Transient]) -> dict[str, BoolArray]:
+    """Collect what pulses and fits say against themselves [pulse]."""
+    left = np.array([np.exp(-fit.window[0] / fit.tau_RC) for fit in fits])
+    return {
+        "current not steady": ~np.array([pulse.steady for pulse in pulses]),
+        "few points": np.array([fit.freedom < 3 for fit in fits]),
+        "switch unknown": np.array([fit.u_switch > _SWITCH * fit.window[1] for fit in fits]),
+        "double layer in the window": left > _RC_LEFT,
+    }
 
 
 def _missing(pulses: Sequence[_Pulse], geometry: Geometry, D: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -417,9 +447,9 @@ def _missing(pulses: Sequence[_Pulse], geometry: Geometry, D: FloatArray) -> tup
     The slowest mode of diffusion still moves the potential by (dE/dt)/(its rate), all faster ones by less. Slopes
     count beyond twice their uncertainty.
     """
-    slope, u_slope = (
-        np.array([[getattr(p, f"{name}_{side}") for p in pulses] for side in ("before", "after")])
-        for name in ("slope", "u_slope")
+    before, after = (
+        np.array([(rest.slope, rest.u_slope) for rest in rests]).T
+        for rests in zip(*((pulse.before, pulse.after) for pulse in pulses), strict=True)
     )
     rate = geometry.slowest * D / geometry.size**2
 
@@ -427,4 +457,4 @@ def _missing(pulses: Sequence[_Pulse], geometry: Geometry, D: FloatArray) -> tup
         volts = np.fmax(np.abs(change) - 2 * u_change, 0) / rate
         return np.where(np.isfinite(volts), volts, 0.0)
 
-    return left(slope[1], u_slope[1]), left(slope[1] - slope[0], np.hypot(*u_slope))
+    return left(*after), left(after[0] - before[0], np.hypot(before[1], after[1]))

@@ -281,33 +281,41 @@ def switch_instant(record: Record, row: int) -> tuple[float, float]:
     return float(record.time[max(row - 1, 0)]), float(record.time[row])
 
 
-def end_of_rest(record: Record, start: int, stop: int, noise: float) -> tuple[float, float, float, float]:
-    """Voltage at the end of a rest and its slope there.
+@dataclass(frozen=True)
+class Rest:
+    """How a rest ended: voltage in V and slope in V/s, with their standard uncertainties; NaN where there is none."""
 
-    From a line through the last tenth, or from the last two rows where that has fewer than five.
+    E: float = np.nan
+    u_E: float = np.nan
+    slope: float = np.nan
+    u_slope: float = np.nan
+
+
+def end_of_rest(record: Record, steps: Steps, number: int, noise: float) -> Rest:
+    """Tell how a rest ended, from a line through its last tenth, or its last two rows if that has fewer than five.
 
     Parameters
     ----------
     record : Record
-    start, stop : int
-        Rows of the rest.
+    steps : Steps
+    number : int
+        Of the step; there is no answer if it is none, or no rest.
     noise : float
         Scatter of a single voltage in V, for rests of few rows.
-
-    Returns
-    -------
-    E, u_E, slope, u_slope : float
-        V and V/s with their standard uncertainties.
     """
-    time, voltage = record.time[start:stop], record.voltage[start:stop]
+    if not 0 <= number < len(steps) or steps.sign[number] != 0:
+        return Rest()
+    rows = slice(int(steps.start[number]), int(steps.stop[number]))
+    time, voltage = record.time[rows], record.voltage[rows]
     late: BoolArray = time >= time[-1] - 0.1 * (time[-1] - time[0])
     if late.sum() >= _MIN_LATE and time[-1] > time[late][0]:
         fit = fit_linear(np.column_stack([np.ones(late.sum()), time[late] - time[-1]]), voltage[late])
-        return float(fit.values[0]), float(fit.u_values[0]), float(fit.values[1]), float(fit.u_values[1])
+        return Rest(*(float(value) for pair in zip(fit.values, fit.u_values, strict=True) for value in pair))
     step = time[-1] - time[-2] if time.size > 1 else 0.0
     if not step > 0:
-        return float(voltage[-1]), noise, np.nan, np.nan
-    return float(voltage[-1]), noise, float((voltage[-1] - voltage[-2]) / step), float(noise * np.sqrt(2) / step)
+        return Rest(float(voltage[-1]), noise)
+    slope = float((voltage[-1] - voltage[-2]) / step)
+    return Rest(float(voltage[-1]), noise, slope, float(noise * np.sqrt(2) / step))
 
 
 def place(

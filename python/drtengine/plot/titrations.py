@@ -10,7 +10,7 @@ from ..diffusion import DiffusionComparison
 from ..errors import InvalidInput
 from ..gitt import GittResult
 from ..ici import IciResult
-from ..spectrum import FloatArray
+from ..spectrum import BoolArray, FloatArray
 from .figures import DOUBLE_COLUMN, FAINT, NOTE_SIZE, SINGLE_COLUMN, decades, dress, new_figure
 
 if TYPE_CHECKING:
@@ -90,13 +90,12 @@ def pulse(result: GittResult, number: int = 0, *, figure: Figure | SubFigure | N
         raise InvalidInput(f"there is no pulse {number}; there are {len(result)}, the first is 0")
     figure = new_figure(SINGLE_COLUMN, 80) if figure is None else figure
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    t, E, fit = _transient(result, number)
+    t, E, inside, fit = _transient(result, number)
     low, high = result.window[number]
-    inside = (t >= low) & (t <= high)
     upper.plot(np.sqrt(t), E, "o", ms=2, mew=0, color="0.6")
     upper.plot(np.sqrt(t[inside]), E[inside], "o", ms=2.5, mew=0, color="C0", label="fitted")
-    upper.plot(np.sqrt(t[inside]), fit[inside], "-", lw=1, color="C3", label=r"$E_1 + a\sqrt{t} + bt$")
-    lower.plot(np.sqrt(t[inside]), (E - fit)[inside] * 1e3, "o", ms=2, mew=0, color="C0")
+    upper.plot(np.sqrt(t[inside]), fit, "-", lw=1, color="C3", label=r"$E_1 + a\sqrt{t} + bt$")
+    lower.plot(np.sqrt(t[inside]), (E[inside] - fit) * 1e3, "o", ms=2, mew=0, color="C0")
     lower.axhline(0, lw=0.6, color="0.5")
     for ax in (upper, lower):
         dress(ax)
@@ -222,18 +221,16 @@ def _draw_D(ax: Axes, result: Any, place: FloatArray, here: Any, colour: str, si
         )  # fmt: skip
 
 
-def _transient(result: GittResult, number: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Time since the switch, voltage and fit of one pulse; the drift of the fit follows from its other terms."""
+def _transient(result: GittResult, number: int) -> tuple[FloatArray, FloatArray, BoolArray, FloatArray]:
+    """Time since the switch and voltage of one pulse [row], which rows were fitted, and the fit there."""
     record = result.record
     rows = (record.time >= result.time[number]) & (record.time <= result.time[number] + result.duration[number])
     rows &= np.abs(record.current) > 0.5 * abs(result.current[number])
     t, E = record.time[rows] - result.time[number], record.voltage[rows]
-    low, high = result.window[number]
-    inside = (t >= low) & (t <= high)
-    root = result.slope[number] * result.geometry.root(t, float(np.nan_to_num(result.D[number])))
-    rest = E - result.E_start[number] - root
-    drift = (rest[inside] @ t[inside]) / (t[inside] @ t[inside])
-    return t, E, result.E_start[number] + root + drift * t
+    inside = (t >= result.window[number, 0]) & (t <= result.window[number, 1])
+    root = result.geometry.root(t[inside], float(np.nan_to_num(result.D[number])))
+    fit = result.E_start[number] + result.slope[number] * root + result.drift[number] * t[inside]
+    return t, E, inside, fit
 
 
 def _check(function: str, result: object, kind: Any) -> None:
