@@ -188,7 +188,9 @@ def test_scan_rates_are_told_from_time() -> None:
     result = dt.analyze_cv(frame.drop(columns="scan_rate_V_s"))
     np.testing.assert_allclose(result.scan_rate, RATES, rtol=1e-6)
     np.testing.assert_allclose(result.share, dt.analyze_cv(SIMULATED.frame).share, atol=1e-3)
-    with pytest.warns(dt.DataWarning, match="scan_rate_V_s is 1000 times the rate of potential over time"):
+    with pytest.warns(
+        dt.DataWarning, match="the potential changes with 0.001 times the scan rate: was scan_rate_V_s given in mV/s"
+    ):
         dt.analyze_cv(SIMULATED.frame.assign(scan_rate_V_s=SIMULATED.frame["scan_rate_V_s"] * 1e3))
 
 

@@ -329,7 +329,7 @@ def analyze_cv(
     width = potential[1] - potential[0]
     charge = np.abs(current).sum(axis=-1) * width / v[:, None]
     outer = fit_linear(np.column_stack([np.ones(v.size), 1 / root]), charge.T)
-    total = fit_linear(np.column_stack([np.ones(v.size), root]), 1 / charge.T)
+    total = fit_linear(np.column_stack([np.ones(v.size), root]), 1 / np.where(charge > 0, charge, np.nan).T)
     peaks = track_peaks_of_sweeps(potential, outward)
     b_peak = _fit_b_peaks(v, peaks)
     messages += _judge(share, negative, b_peak, peaks, v)
@@ -377,12 +377,10 @@ def _shares(
     whole = _both(np.abs(current).sum(axis=-1))
     u_square = ((u_k1 * v[:, None, None]) ** 2).sum(axis=-1)
     clipped = ((part < 0) | (part > 1)).mean(axis=(0, 2))
-    return (
-        _both(np.abs(surface).sum(axis=-1)) / whole,
-        np.sqrt(_both(u_square)) / whole,
-        _both(kept.sum(axis=-1)) / whole,
-        clipped,
-    )
+    parts = _both(np.abs(surface).sum(axis=-1)), np.sqrt(_both(u_square)), _both(kept.sum(axis=-1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share, u_share, kept_share = (part / whole for part in parts)
+    return share, u_share, kept_share, clipped
 
 
 def _both(table: FloatArray) -> FloatArray:

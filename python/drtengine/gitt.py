@@ -244,10 +244,11 @@ def fit_gitt(
 def _choose(record: Record, steps: Steps, notes: list[str]) -> list[int]:
     """Choose the steps that are pulses, and say what is left out."""
     on = np.flatnonzero(steps.sign != 0)
-    short = on[steps.stop[on] - steps.start[on] < 3]
+    lasts = record.time[steps.stop[on] - 1] > record.time[steps.start[on]]
+    short = on[(steps.stop[on] - steps.start[on] < 3) | ~lasts]
     if short.size:
         first = record.time[steps.start[short[0]]]
-        notes.append(f"left out {short.size} pulse(s) of fewer than three rows, the first at {first:g} s")
+        notes.append(f"left out {short.size} pulse(s) of fewer than three instants, the first at {first:g} s")
     pulses = np.setdiff1d(on, short)
     if pulses.size and pulses[-1] == len(steps) - 1:
         notes.append("left out the last pulse: there is no rest after it")

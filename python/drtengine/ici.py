@@ -306,7 +306,8 @@ def _rates(
 ) -> tuple[FloatArray, FloatArray]:
     """Slope of E_0 over the time under current, by the parabola through three pauses; NaN at the ends [pause]."""
     rate, u_rate = np.full((2, E_0.size), np.nan)
-    inner = np.flatnonzero(half_cycle[2:] == half_cycle[:-2]) + 1
+    rises = np.diff(time_on) > 0
+    inner = np.flatnonzero((half_cycle[2:] == half_cycle[:-2]) & rises[1:] & rises[:-1]) + 1
     before, after = time_on[inner] - time_on[inner - 1], time_on[inner + 1] - time_on[inner]
     whole = before + after
     weights = np.stack([-after / (before * whole), (after - before) / (before * after), before / (after * whole)])

@@ -350,7 +350,7 @@ def place(
     span = float(np.ptp(inserted))
     if capacity is None:
         notes.append(f"lithiation counts from 0 to 1 over the {span:.4g} C of this record (give capacity=)")
-        capacity = span
+        capacity = span if span > 0 else np.nan
     elif span > check_positive("capacity", capacity) * 1.001:
         notes.append(f"the record passes {span:.4g} C, more than the capacity of {capacity:.4g} C")
     charge = np.interp(time, record.time, inserted)

@@ -101,7 +101,8 @@ def fit_transient(
     u_slope = float(fit.u_values[1])
     u_slope = float(np.hypot(u_slope, _excess(t[used], voltage[used], fit, root, drift)))
     if u_begin > 0:
-        later = _fit(t[used] - u_begin, voltage[used], root, drift) if t[used].min() > u_begin else fit
+        after = used & (t > u_begin)
+        later = _fit(t[after] - u_begin, voltage[after], root, drift)
         u_slope = float(np.hypot(u_slope, fit.values[1] - later.values[1]))
     limits = (float(t[used].min()), float(t[used].max())) if used.any() else (np.nan, np.nan)
     return Transient(

@@ -126,7 +126,7 @@ def _compare_with_time(values: Mapping[str, FloatArray], notes: list[str]) -> No
     ratio = float(np.median(seen / values["scan_rate"][1:][moving]))
     if not 0.5 < ratio < 2:
         message = (
-            f"scan_rate_V_s is {1 / ratio:.4g} times the rate of potential over time: was it given in mV/s? "
+            f"the potential changes with {ratio:.4g} times the scan rate: was scan_rate_V_s given in mV/s? "
             "Then call the column scan_rate_mV_s"
         )
         warnings.warn(message, DataWarning, stacklevel=5)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..cycling import CyclingResult
 from ..errors import InvalidInput
-from .figures import LABEL_SIZE, NOTE_SIZE, TICK_SIZE, single_axes, whole_numbers
+from .figures import LABEL_SIZE, TICK_SIZE, single_axes, small_legend, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +48,7 @@ def cycling(result: CyclingResult, *, ax: Axes | None = None) -> Axes:
     right.tick_params(labelsize=TICK_SIZE, width=0.6, direction="in", colors="0.3")
     ax.tick_params(right=False, which="both")
     ax.set_ylim(bottom=0)
-    ax.legend(fontsize=NOTE_SIZE, frameon=False)
+    small_legend(ax)
     whole_numbers(ax.xaxis)
     ax.set_xlabel("cycle")
     ax.set_ylabel("capacity / mAh" + ("" if result.mass is None else " g⁻¹"))
@@ -93,7 +93,7 @@ def differential_capacity(
             label = f"cycle {cycle:g}" if half == "charge" else None
             ax.plot(V, sign * dQ_dV / 3.6, "-", lw=0.8, color=colormaps["viridis"](place), label=label)
     ax.axhline(0, lw=0.6, color="0.5")
-    ax.legend(fontsize=NOTE_SIZE, frameon=False)
+    small_legend(ax)
     ax.set_xlabel("voltage / V")
     ax.set_ylabel("dQ/dV / mAh V⁻¹")
     return ax

@@ -11,7 +11,7 @@ from ..errors import InvalidInput
 from ..gitt import GittResult
 from ..ici import IciResult
 from ..spectrum import BoolArray, FloatArray
-from .figures import DOUBLE_COLUMN, FAINT, NOTE_SIZE, SINGLE_COLUMN, decades, dress, new_figure
+from .figures import DOUBLE_COLUMN, FAINT, NOTE_SIZE, SINGLE_COLUMN, decades, dress, new_figure, small_legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,7 +59,7 @@ def titration(result: GittResult, *, ax: Axes | None = None) -> Axes:
         }
         for sign, (name, label) in zip(_SIGNS, _MARKS, strict=False):
             ax.plot(places[name] / 3600, getattr(result, name), sign, ms=3.5, mfc="none", mew=0.8, label=label)
-        ax.legend(fontsize=NOTE_SIZE, frameon=False, ncols=4)
+        small_legend(ax, ncols=4)
     ax.set_xlabel("time / h")
     ax.set_ylabel("voltage / V")
     return ax
@@ -101,7 +101,7 @@ def pulse(result: GittResult, number: int = 0, *, figure: Figure | SubFigure | N
         dress(ax)
         ax.axvspan(np.sqrt(low), np.sqrt(high), color="C0", alpha=0.1, lw=0)
     upper.set_ylabel("voltage / V")
-    upper.legend(fontsize=NOTE_SIZE, frameon=False)
+    small_legend(upper)
     flag = f"\n{result.flag[number]}" if result.flag[number] else ""
     text = f"D = {result.D[number]:.3g} ± {result.u_D[number]:.1g} m²/s{flag}"
     upper.set_title(text, fontsize=NOTE_SIZE)
@@ -142,7 +142,7 @@ def diffusion(
         known = np.isfinite(result.place)
         for number, (method, sign) in enumerate(zip(dict.fromkeys(result.method), _SIGNS * 9, strict=False)):
             _draw_D(ax, result, result.place, (result.method == method) & known, f"C{number}", sign, str(method))
-        ax.legend(fontsize=NOTE_SIZE, frameon=False)
+        small_legend(ax)
         ax.set_xlabel("lithiation" if result.along == "lithiation" else "voltage / V")
         bottom = ax
     else:
@@ -156,7 +156,7 @@ def diffusion(
                 _draw_D(ax, result, result.lithiation, here, colour, sign, direction)
                 bottom.plot(result.lithiation[here], potential[here], sign + "-", ms=2, lw=0.8, color=colour)
         dress(bottom)
-        ax.legend(fontsize=NOTE_SIZE, frameon=False)
+        small_legend(ax)
         bottom.set_ylabel("rest potential / V" if isinstance(result, GittResult) else "E at pause / V")
         bottom.set_xlabel("lithiation")
         ax.set_title(str(result.geometry), fontsize=NOTE_SIZE)
@@ -199,7 +199,7 @@ def interruptions(result: IciResult, *, figure: Figure | SubFigure | None = None
                     u = getattr(result, f"u_{name}")[here]
                     ax.errorbar(x, y, u, fmt="none", ecolor=_SHADES[direction], elinewidth=0.5, alpha=FAINT)
         ax.set_ylabel(label)
-    panels[0].legend(fontsize=NOTE_SIZE, frameon=False)
+    small_legend(panels[0])
     panels[-1].set_xlabel("charge inserted / mAh")
     return figure
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..cv import BRANCHES, CvResult
 from ..errors import InvalidInput
 from ..spectrum import FloatArray
-from .figures import NOTE_SIZE, SINGLE_COLUMN, decades, dress, new_figure, single_axes
+from .figures import NOTE_SIZE, SINGLE_COLUMN, decades, dress, new_figure, single_axes, small_legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +44,7 @@ def voltammograms(result: CvResult, *, ax: Axes | None = None) -> Axes:
             label = f"{v * 1e3:g} mV/s" if branch == 0 else None
             ax.plot(result.potential, result.current[number, branch] / scale, "-", lw=0.9, color=colour, label=label)
         ax.plot(result.peak_potential[:, number], result.peak_current[:, number] / scale, "o", ms=2.5, color=colour)
-    ax.legend(fontsize=NOTE_SIZE, frameon=False, ncols=2 if rates.size > 5 else 1, handlelength=1.2)
+    small_legend(ax, ncols=2 if rates.size > 5 else 1, handlelength=1.2)
     _label(ax, unit)
     return ax
 
@@ -84,7 +84,7 @@ def peak_exponents(result: CvResult, *, ax: Axes | None = None) -> Axes:
         ax.plot(v * 1e3, line, "-", lw=0.8, color=f"C{number}")
     decades(ax, "x")
     decades(ax, "y")
-    ax.legend(fontsize=NOTE_SIZE, frameon=False)
+    small_legend(ax)
     ax.set_xlabel("scan rate / mV s⁻¹")
     ax.set_ylabel(f"peak current / {unit}")
     return ax
@@ -118,7 +118,7 @@ def exponents(result: CvResult, *, figure: Figure | SubFigure | None = None) -> 
         lower.axhline(level, lw=0.6, ls=":", color="0.4")
     for ax in (upper, lower):
         dress(ax)
-    upper.legend(fontsize=NOTE_SIZE, frameon=False)
+    small_legend(upper)
     upper.set_ylabel(f"current / {unit}")
     lower.set_ylim(0, 1.5)
     lower.set_ylabel("b")
@@ -159,7 +159,7 @@ def capacitive_current(result: CvResult, rate: int = -1, *, ax: Axes | None = No
         ax.plot(result.potential, result.current[rate, branch] / scale, "-", lw=1, color="0.15", label=label)
     share, u = result.share[rate, 2], result.u_share[rate, 2]
     ax.set_title(f"surface-like share {100 * share:.1f} ± {100 * u:.1f} %", fontsize=NOTE_SIZE)
-    ax.legend(fontsize=NOTE_SIZE, frameon=False)
+    small_legend(ax)
     _label(ax, unit)
     return ax
 
@@ -188,7 +188,7 @@ def capacitive_shares(result: CvResult, *, ax: Axes | None = None) -> Axes:
         ax.text(place, value / 2, f"{value:.0f} %", ha="center", va="center", fontsize=NOTE_SIZE, color="white")
     ax.set_xticks(places, [f"{v * 1e3:g}" for v in result.scan_rate])
     ax.set_ylim(0, 118)
-    ax.legend(fontsize=NOTE_SIZE, frameon=False, ncols=2, loc="upper center")
+    small_legend(ax, ncols=2, loc="upper center")
     ax.set_xlabel("scan rate / mV s⁻¹")
     ax.set_ylabel("share of the charge / %")
     return ax

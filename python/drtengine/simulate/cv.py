@@ -81,7 +81,7 @@ def cv(
     tables, shares = [], []
     for v in np.atleast_1d(rates):
         i = a * v + b * np.sqrt(v)
-        shares.append(np.full(3, np.trapezoid(a * v, E) / np.trapezoid(i, E)))
+        shares.append(np.full(3, _integral(a * v, E) / _integral(i, E)))
         both = np.concatenate([i, -i[::-1]])
         both = both * (1 + noise * rng.standard_normal(both.size))
         tables.append(_table(v, np.concatenate([E, E[::-1]]), both))
@@ -153,6 +153,10 @@ def film_cv(
             current[n] = -charge * ((weight * rate) @ (surface[n] - state) + follows)
         tables.append(_table(v, E, current))
     return SimulatedCv(_join(tables), np.zeros((rates.size, 3)))
+
+
+def _integral(y: FloatArray, x: FloatArray) -> float:
+    return float((np.diff(x) * (y[1:] + y[:-1]) / 2).sum())
 
 
 def _table(v: float, E: FloatArray, current: FloatArray) -> dict[str, FloatArray]:
