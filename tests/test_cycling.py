@@ -91,6 +91,14 @@ def test_cycle_numbers_are_used_or_counted() -> None:
     np.testing.assert_allclose(given.charge_capacity, counted.charge_capacity, rtol=0.01)
 
 
+def test_noise_at_rest_makes_no_cycles() -> None:
+    frame = record([1e-3, 1e-3])
+    rng = np.random.default_rng(3)
+    noisy = frame.assign(current_A=frame["current_A"] + 3e-6 * rng.standard_normal(len(frame)))
+    assert len(dt.summarize_cycling(noisy)) == 2
+    np.testing.assert_allclose(dt.summarize_cycling(noisy).coulombic_efficiency, 0.9, rtol=2e-3)
+
+
 def test_incomplete_last_cycle_is_named() -> None:
     frame = record([1e-3, 1e-3], rest=False)[:-120]
     result = dt.summarize_cycling(frame)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import DataWarning, InvalidInput
 from .options import check_choice, check_positive
-from .records import REST_CURRENT, Record, Steps, as_record, find_steps, oxidation_sign, switch_instant
+from .records import Record, Steps, as_record, find_steps, oxidation_sign, switch_instant
 from .spectrum import FloatArray, IntArray, frozen_array
 from .tabular import Tabular
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 _SAME_CURRENT = 0.05
 """Cycles whose currents differ by less belong to one rate step."""
+_REST_CURRENT = 1e-3
+"""Lower than for titrations, as cycles may have slow steps and end in a falling current."""
+_LEAST_CHARGE = 1e-3
+"""Steps with less than this share of the largest step's charge begin no cycle."""
 _COULOMB_PER_MAH = 3.6
 
 
@@ -195,7 +199,7 @@ def summarize_cycling(
     mass: float | None = None,
     reference_cycle: float | None = None,
     positive: str = "auto",
-    threshold: float = 1e-3 * REST_CURRENT,
+    threshold: float = _REST_CURRENT,
 ) -> CyclingResult:
     """Summarise charge and discharge cycles.
 
@@ -248,10 +252,11 @@ def summarize_cycling(
     steps = find_steps(record, threshold)
     oxidation = oxidation_sign(record, steps, positive, notes)
     direction = oxidation * steps.sign
-    on = np.flatnonzero(direction)
-    first = int(direction[on[0]])
-    numbers, of_row = _cycles(record, steps, direction, first, notes)
     moved = oxidation * _charge_of_rows(record, steps)
+    of_step = np.abs(np.add.reduceat(moved, steps.start))
+    on = np.flatnonzero((direction != 0) & (of_step >= _LEAST_CHARGE * of_step.max()))
+    first = int(direction[on[0]])
+    numbers, of_row = _cycles(record, steps, direction, on, notes)
     between = record.voltage.copy()
     between[1:] = (between[1:] + between[:-1]) / 2
     between[steps.start] = record.voltage[steps.start]
@@ -297,9 +302,10 @@ def _charge_of_rows(record: Record, steps: Steps) -> FloatArray:
 
 
 def _cycles(
-    record: Record, steps: Steps, direction: NDArray[np.intp], first: int, notes: list[str]
+    record: Record, steps: Steps, direction: IntArray, on: IntArray, notes: list[str]
 ) -> tuple[FloatArray, IntArray]:
-    """Tell the numbers of the cycles [cycle], and to which one rows belong [row]."""
+    """Tell the numbers of the cycles [cycle], and to which one rows belong [row], from the steps `on`."""
+    first = direction[on[0]]
     if record.cycle is not None and np.isfinite(record.cycle).all() and np.unique(record.cycle).size > 1:
         numbers, of_row = np.unique(record.cycle, return_inverse=True)
         of_row = of_row.astype(np.intp)
@@ -307,13 +313,11 @@ def _cycles(
         if used.size < numbers.size:
             notes.append(f"{numbers.size - used.size} cycle number(s) without current left out")
             of_row = np.clip(np.searchsorted(used, of_row), 0, used.size - 1)
-        on = np.flatnonzero(direction)
         of_on = of_row[steps.start[on]]
         returns = (of_on[1:] == of_on[:-1]) & (direction[on[1:]] == first) & (direction[on[:-1]] != first)
         for cycle, count in zip(*np.unique(of_on[1:][returns], return_counts=True), strict=True):
             notes.append(f"cycle {numbers[used][cycle]:g} holds {count + 1} charges and discharges, added up")
         return numbers[used], of_row
-    on = np.flatnonzero(direction)
     begins = np.concatenate([[False], (direction[on[1:]] == first) & (direction[on[:-1]] != first)])
     of_on = np.cumsum(begins)
     of_step = of_on[np.clip(np.searchsorted(on, np.arange(direction.size), side="right") - 1, 0, None)].astype(np.intp)
