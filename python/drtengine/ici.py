@@ -264,7 +264,7 @@ def _result(
         R, k = -(E_0 - E) / oxidation, -slope / oxidation
         statements = {
             "profile not yet steady": early,
-            "no neighbour": np.isnan(rate),
+            "no neighbour": np.isnan(rate) & (geometry is not None),
             "few points": np.array([fit.freedom < 3 for fit in fits]),
             "R not positive": ~(R > 0),
             "k not positive": ~(k > 0),

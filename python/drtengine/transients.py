@@ -180,14 +180,15 @@ def _find_exponential(
         rows = np.unique(np.searchsorted(np.sqrt(t), np.linspace(np.sqrt(t[0]), np.sqrt(t[-1]), _MOST_ROWS)))
         t, voltage = t[rows], voltage[rows]
     smooth = np.column_stack([np.ones(t.size), root(t), t])
-    best: tuple[float, LinearFit] | None = None
-    for tau in np.geomspace(max(t[0], 1e-4 * end), end / 10, 25):
-        fit = fit_linear(np.column_stack([smooth, np.exp(-t / tau)]), voltage)
-        if np.isfinite(fit.rms) and (best is None or fit.rms < best[1].rms):
-            best = float(tau), fit
-    if best is None:
+    Q = np.linalg.qr(smooth / np.sqrt((smooth**2).sum(axis=0)))[0]
+    taus = np.geomspace(max(t[0], 1e-4 * end), end / 10, 25)
+    decays = np.exp(-t[:, None] / taus)
+    own, left = decays - Q @ (Q.T @ decays), voltage - Q @ (Q.T @ voltage)  # what the smooth terms cannot do
+    gain = (own.T @ left) ** 2 / np.fmax((own**2).sum(axis=0), np.finfo(np.float64).tiny)
+    tau = float(taus[np.argmax(gain)])
+    fit = fit_linear(np.column_stack([smooth, np.exp(-t / tau)]), voltage)
+    if not np.isfinite(fit.rms):
         return np.nan, 0.0
-    tau, fit = best
     size, swing = abs(fit.values[3]), abs(fit.values[1]) * np.sqrt(end)
     if not (size > _SEEN * swing and size > 5 * fit.u_values[3]):
         return np.nan, 0.0
