@@ -25,7 +25,7 @@ def test_truth_is_found(shared_data: Path) -> None:
     trusted = result.trusted
     assert trusted.sum() > 50
     np.testing.assert_allclose(result.D[trusted], truth["D_m2_s"], rtol=0.01)
-    np.testing.assert_allclose(np.median(result.D[trusted]), truth["D_m2_s"], rtol=0.0015)
+    np.testing.assert_allclose(np.median(result.D[trusted]), truth["D_m2_s"], rtol=0.001)
     np.testing.assert_allclose(result.R[trusted], truth["R_ohm"], rtol=1e-3)
     np.testing.assert_allclose(result.k[trusted], truth["k_expected_ohm_s05"], rtol=1e-3)
     assert all("not yet steady" in flag or "no neighbour" in flag for flag in result.flag[:10])
@@ -121,7 +121,7 @@ def test_signs_and_units_do_not_matter() -> None:
     np.testing.assert_allclose(other.R, result.R, rtol=1e-6)
     assert (result.R > 0).all()
     assert (result.direction == "lithiation").all()
-    np.testing.assert_allclose(result.k[5:], SIMULATED.k, rtol=5e-3)
+    np.testing.assert_allclose(result.k[5:-1], SIMULATED.k, rtol=2e-3)
 
 
 def test_half_cycles_are_apart() -> None:

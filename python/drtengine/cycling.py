@@ -236,8 +236,8 @@ def summarize_cycling(
     Examples
     --------
     >>> import numpy as np
-    >>> time = np.arange(0, 7200, 10.0)
-    >>> current = np.where(time < 3600, -1e-3, 0.9e-3)
+    >>> time = np.arange(0, 7210, 10.0)
+    >>> current = np.where(time == 0, 0, np.where(time <= 3600, -1e-3, 0.9e-3))
     >>> result = summarize_cycling(time_s=time, current_A=current, voltage_V=0.5 + 100 * current)
     >>> result.first, round(result.initial_efficiency, 3)
     ('discharge', 0.9)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -155,7 +156,8 @@ def fit_ici(
     """Get resistance R, resistance of diffusion k and D from pauses of a constant current.
 
     In each pause E = E_0 + s √t + b t is fitted, t from the instant of switching; b takes the drift of the
-    equilibrium potential and the curvature of spheres (without it, 1 to 10 s give a D 11 % too high). Then
+    equilibrium potential and the curvature of spheres (without it, 1 to 10 s give a D 11 % too high), whose higher
+    terms are put into √t from the D found. Then
     R = (E_0 - E)/ΔI, k = -s/ΔI and D = (4/π) ℓ² (dE_0/dt_on / s)², t_on the time under current alone.
     Chien et al., 10.1038/s41467-023-37989-6.
 
@@ -214,6 +216,8 @@ def fit_ici(
     if pauses.size == 0:
         raise InvalidInput("the current never pauses: there is no rest after a current (threshold=)")
     fits = [_fit_pause(record, steps, int(number), window, drift) for number in pauses]
+    if geometry is not None and geometry.shape == "sphere" and drift:
+        fits = _bend(record, steps, pauses, fits, geometry)
     notes = list(record.notes)
     sign = oxidation_sign(record, steps, positive, notes)
     return _result(record, steps, pauses, fits, sign, geometry, capacity, notes)
@@ -225,6 +229,34 @@ def _fit_pause(record: Record, steps: Steps, number: int, window: tuple[float, f
     return fit_transient(
         record.time[rows], record.voltage[rows], switch, window, seek_RC=drift and window == WINDOW, drift=drift
     )
+
+
+def _bend(
+    record: Record, steps: Steps, pauses: IntArray, fits: Sequence[Transient], geometry: Geometry
+) -> list[Transient]:
+    """Fit again with the shape of √t that the curvature of a sphere gives at the D found."""
+    half_cycle, time_on = _time_on(record, steps, pauses)
+    E_0, u_E_0, slope = (np.array([getattr(fit, name) for fit in fits]) for name in ("E_start", "u_E_start", "slope"))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.abs(_rates(time_on, half_cycle, E_0, u_E_0)[0] / slope)
+    D = 4 / np.pi * (geometry.length * ratio) ** 2
+    bent = []
+    for number, fit, value in zip(pauses.tolist(), fits, D.tolist(), strict=True):
+        rows = slice(int(steps.start[number]), int(steps.stop[number]))
+        if not (np.isfinite(value) and np.isfinite(fit.window[1])):
+            bent.append(fit)
+            continue
+        again = fit_transient(
+            record.time[rows],
+            record.voltage[rows],
+            (fit.switch, fit.switch),
+            fit.window,
+            root=partial(geometry.root, D=value),
+            seek_RC=False,
+        )
+        u_slope = float(np.hypot(again.u_slope, fit.u_slope if fit.u_switch else 0.0))
+        bent.append(replace(again, tau_RC=fit.tau_RC, u_switch=fit.u_switch, u_slope=u_slope))
+    return bent
 
 
 def _result(
