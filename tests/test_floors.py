@@ -20,21 +20,12 @@ BINDINGS = Path(__file__).parents[1] / "cpp"
 FLOORS = (
     ("_version", "errors", "_native"),
     (
-        "spectrum",
-        "basis",
-        "signs",
-        "campaign",
-        "options",
-        "points",
-        "series",
-        "densities",
-        "elements",
-        "smooth",
-        "bands",
-        "methods",
+        *("spectrum", "basis", "signs", "campaign", "options", "points", "series", "densities"),
+        *("elements", "smooth", "bands", "methods"),
+        *("regression", "tabular", "geometry", "records", "transients", "voltammetry"),
     ),
-    ("io", "result", "posterior", "drt", "peaks", "reference"),
-    ("store", "maps", "simulate"),
+    ("io", "result", "posterior", "drt", "peaks", "reference", "gitt", "ici", "cv", "cycling"),
+    ("store", "maps", "simulate", "diffusion"),
     ("plot", "cli"),
 )
 SIDEWAYS = {  # allowed above the second floor

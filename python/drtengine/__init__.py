@@ -18,10 +18,15 @@ from . import simulate
 from ._version import __version__
 from .basis import Basis
 from .campaign import Campaign
+from .cv import CvResult, analyze_cv
+from .cycling import CyclingResult, expand, summarize_cycling
+from .diffusion import DiffusionComparison, compare_diffusion
 from .drt import fit_drt
 from .elements import ElementFit
 from .errors import DataWarning, DrtengineError, InvalidInput, MissingExtra, Status, UnreadableFile
-from .io import read
+from .gitt import GittResult, fit_gitt
+from .ici import IciResult, fit_ici
+from .io import read, read_table
 from .maps import compare_maps, map_gamma
 from .peaks import DEFAULT_PROCESSES, find_peaks, fit_components, integrate_processes, track_peaks
 from .result import DrtResult
@@ -32,26 +37,38 @@ __all__ = [
     "DEFAULT_PROCESSES",
     "Basis",
     "Campaign",
+    "CvResult",
+    "CyclingResult",
     "DataWarning",
+    "DiffusionComparison",
     "DrtResult",
     "DrtengineError",
     "ElementFit",
+    "GittResult",
+    "IciResult",
     "InvalidInput",
     "MissingExtra",
     "Spectrum",
     "Status",
     "UnreadableFile",
     "__version__",
+    "analyze_cv",
+    "compare_diffusion",
     "compare_maps",
+    "expand",
     "find_peaks",
     "fit_components",
     "fit_drt",
+    "fit_gitt",
+    "fit_ici",
     "integrate_processes",
     "load",
     "map_gamma",
     "read",
+    "read_table",
     "save",
     "simulate",
+    "summarize_cycling",
     "track_peaks",
 ]
 

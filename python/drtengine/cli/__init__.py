@@ -18,6 +18,7 @@ def main() -> None:
     try:
         require("typer", "cli")
         require("rich", "cli")
+        from . import kinetics  # noqa: F401  # adds its commands
         from .commands import app
 
         app(prog_name="drtengine")

@@ -25,8 +25,20 @@ if TYPE_CHECKING:
 RESULT = "drt.nc"
 """The file by which a folder is known as one of ours."""
 FIGURES = ("gamma_map", "gamma", "nyquist", "comparison", "peak_map", "tracks", "processes")
-TABLES = ("gamma", "summary", "comparison", "peaks", "tracks", "processes")
-OURS = (RESULT, *(f"{t}.csv" for t in TABLES), *(f"{f}.{s}" for f in FIGURES for s in ("png", "svg")))
+TABLES = ("gamma", "summary", "comparison", "peaks", "tracks", "processes", "shares")
+KINETICS = {
+    "gitt": ("titration", "pulse", "diffusion"),
+    "ici": ("interruptions", "diffusion"),
+    "cv": ("voltammograms", "peak_exponents", "exponents", "capacitive_current", "capacitive_shares"),
+    "cycling": ("cycling", "differential_capacity"),
+}
+"""Figures of the other commands; each also writes a NetCDF file and a table of its own name."""
+RESULTS = (RESULT, *(f"{kind}.nc" for kind in KINETICS))
+OURS = (
+    *RESULTS,
+    *(f"{table}.csv" for table in (*TABLES, *KINETICS)),
+    *(f"{f}.{s}" for f in (*FIGURES, *(f for figures in KINETICS.values() for f in figures)) for s in ("png", "svg")),
+)
 
 _MOST_CURVES = 100
 
@@ -54,7 +66,7 @@ def new_folder(target: Path, *, force: bool = False) -> Iterator[Path]:
     if target.exists() and not target.is_dir():
         raise InvalidInput(f"{target} is a file; give a folder by --out")
     strangers = [name for name in OURS if (target / name).exists()]
-    if strangers and not (force or (target / RESULT).is_file()):
+    if strangers and not (force or any((target / name).is_file() for name in RESULTS)):
         raise InvalidInput(
             f"{target} has {', '.join(strangers)} but no {RESULT}, so they may not come from drtengine; "
             "choose another folder by --out, or --force to replace them"

@@ -1,4 +1,4 @@
-"""Reading impedance files.
+"""Reading impedance files, and tables of time, current and voltage.
 
 `read` turns files into a `drtengine.Campaign`; each format is a `Reader`. Further formats join with `register`,
 or from an installed package through an entry point of the group "drtengine.readers" that names a `Reader`.
@@ -9,8 +9,9 @@ from __future__ import annotations
 from . import delimited, eclab, zahner
 from .reading import read
 from .registry import Reader, readers, register
+from .tables import read_table
 
 for _reader in (delimited.READER, eclab.READER, zahner.READER):
     register(_reader)
 
-__all__ = ["Reader", "read", "readers", "register"]
+__all__ = ["Reader", "read", "read_table", "readers", "register"]

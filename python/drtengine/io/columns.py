@@ -125,7 +125,7 @@ def understand(name: str, index: int = 0) -> Column | None:
     """Tell what a column name means, or None if it is not the name of a known quantity in a known unit."""
     clean = name.strip().translate(_SAME_CHARACTERS)
     clean = re.sub(r"^data:\s*", "", clean, flags=re.IGNORECASE)
-    bare, unit = _split_unit(clean)
+    bare, unit = split_unit(clean)
     key = re.sub(r"[^a-z0-9'|-]", "", bare.lower())
     key, minus = re.subn(r"^(-|minus|negative|neg)", "", key)
     quantity = _BY_NAME.get(key)
@@ -137,7 +137,7 @@ def understand(name: str, index: int = 0) -> Column | None:
     return Column(index, name.strip(), quantity, -factor if minus else factor, unit is not None, per_area)
 
 
-def _split_unit(name: str) -> tuple[str, tuple[str, float, bool] | None]:
+def split_unit(name: str) -> tuple[str, tuple[str, float, bool] | None]:
     """Split "Re(Z)/Ohm" into "Re(Z)" and what its unit means."""
     for pattern in _UNIT_IN_NAME:
         match = pattern.match(name)

@@ -1,4 +1,4 @@
-"""Figures of impedance spectra and of distributions of relaxation times, ready for a journal.
+"""Figures of impedance spectra, distributions of relaxation times and kinetics, ready for a journal.
 
 Every function draws on Matplotlib's objects directly: nothing is shown, no window opens, no global
 state changes. Each draws into a new figure unless given `ax` (one panel) or `figure` (several panels).
@@ -10,24 +10,38 @@ state changes. Each draws into a new figure unless given `ax` (one panel) or `fi
 >>> plot.save(figure, "gamma_map")  # doctest: +SKIP
 """
 
+from .cycles import cycling, differential_capacity
 from .distributions import gamma, waterfall
 from .figures import DOUBLE_COLUMN, SINGLE_COLUMN, new_figure, save
 from .grids import grid_map
 from .maps import intensity_map
 from .processes import processes, tracks
 from .spectra import bode, nyquist
+from .titrations import diffusion, interruptions, pulse, titration
+from .voltammograms import capacitive_current, capacitive_shares, exponents, peak_exponents, voltammograms
 
 __all__ = [
     "DOUBLE_COLUMN",
     "SINGLE_COLUMN",
     "bode",
+    "capacitive_current",
+    "capacitive_shares",
+    "cycling",
+    "differential_capacity",
+    "diffusion",
+    "exponents",
     "gamma",
     "grid_map",
     "intensity_map",
+    "interruptions",
     "new_figure",
     "nyquist",
+    "peak_exponents",
     "processes",
+    "pulse",
     "save",
+    "titration",
     "tracks",
+    "voltammograms",
     "waterfall",
 ]

@@ -124,6 +124,12 @@ def add_colour_bar(figure: Figure | SubFigure, mappable: Any, panels: Any, label
     return bar
 
 
+def small_legend(ax: Axes, **options: Any) -> None:
+    """Explain what has a label, if anything has, in small type without a frame."""
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(fontsize=NOTE_SIZE, frameon=False, **options)
+
+
 def whole_numbers(axis: Axis) -> None:
     """Put ticks at integers only, for counted things."""
     from matplotlib.ticker import MaxNLocator

@@ -13,7 +13,9 @@ times. Circuits put elements in series, campaigns measure circuits with known no
 """
 
 from .campaigns import SimulatedCampaign, benchmark_cases, campaign
+from .cv import SimulatedCv, cv, film_cv
 from .elements import Capacitor, Circuit, Element, Inductor, Lines, Resistor
+from .gitt import SimulatedTitration, gitt, ici
 from .noise import add_noise
 from .relaxations import RC, ZARC, ColeDavidson, FractalGerischer, Gerischer, HavriliakNegami
 from .standin import standin
@@ -34,9 +36,15 @@ __all__ = [
     "ReflectiveWarburg",
     "Resistor",
     "SimulatedCampaign",
+    "SimulatedCv",
+    "SimulatedTitration",
     "TransmissiveWarburg",
     "add_noise",
     "benchmark_cases",
     "campaign",
+    "cv",
+    "film_cv",
+    "gitt",
+    "ici",
     "standin",
 ]
