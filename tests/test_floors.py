@@ -21,7 +21,7 @@ FLOORS = (
     ("_version", "errors", "_native"),
     (
         *("spectrum", "basis", "signs", "campaign", "options", "points", "series", "densities"),
-        *("elements", "smooth", "bands", "methods"),
+        *("elements", "smooth", "bands", "methods", "choice"),
         *("regression", "tabular", "geometry", "records", "transients", "voltammetry"),
     ),
     ("io", "result", "posterior", "drt", "peaks", "reference", "gitt", "ici", "cv", "cycling"),

@@ -90,10 +90,7 @@ class Dense:
         gradient[[0, 1, n - 2, n - 1]] += np.array([-1, 1, -1, 1]) * slopes.repeat(2) / (h * END_SLOPE_ERROR)
         self.newton_step = np.linalg.solve(H, gradient)
         m = 2 * F.size
-        # the core works on Z / max|z|, in which det H and the data's part of the evidence are meant
-        size = max(np.abs(Z.real).max(), np.abs(Z.imag).max())
-        scale = np.concatenate([np.ones(n), [size, size]])
-        log_det = np.linalg.slogdet(H * np.outer(scale, scale))[1]
+        log_det = np.linalg.slogdet(H)[1]
         self.evidence = (
             -(self.rss / noise2 + penalty + m * np.log(noise2) + log_det) / 2
             + (np.log(s).sum() + np.linalg.slogdet(D @ D.T)[1]) / 2

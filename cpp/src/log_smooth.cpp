@@ -169,7 +169,9 @@ class Worker {
     result_.noise[s] = std::sqrt(local.noise2) * spectrum.size;
     result_.dof[s] = local.dof;
     result_.rss[s] = local.rss * spectrum.size * spectrum.size;
-    result_.evidence[s] = common.evidence - common.rows * log_size;
+    // from z / size to ohm: in the likelihood, and in the unit of the free unknowns' flat prior
+    const double to_ohm = (static_cast<double>(n_free) - local.rows) * log_size;
+    result_.evidence[s] = common.evidence + to_ohm;
     const Vector& w2 = spectrum.w2[static_cast<std::size_t>(result_.weighting[at])];
     if (spectrum.full_w2.size() == 0) {
       result_.relief.row(s).setOnes();
@@ -178,7 +180,7 @@ class Worker {
         result_.relief(s, r) = spectrum.full_w2[r] > 0 ? std::sqrt(w2[r] / spectrum.full_w2[r]) : 1;
       }
     }
-    result_.evidence_local[s] = local.evidence - local.rows * log_size;
+    result_.evidence_local[s] = local.evidence + to_ohm;
   }
 
   const Design& design_;

@@ -12,6 +12,7 @@ from . import options
 from .bands import check_band
 from .basis import Basis, tau_grid
 from .campaign import Campaign, find_problems, frequency_grids
+from .choice import CampaignFit, add_elements
 from .errors import InvalidInput, Status
 from .methods import METHODS, SOLVERS, Band, GridProblem, empty_arrays
 from .options import PARTS
@@ -28,6 +29,7 @@ def fit_drt(
     data: Campaign | Spectrum,
     *,
     method: str = "ridge",
+    per_spectrum: bool = False,
     basis: str = "gaussian",
     order: int = 1,
     lambda_: float | str | ArrayLike = "gcv",
@@ -58,11 +60,16 @@ def fit_drt(
     ----------
     data : Campaign or Spectrum
         A single spectrum counts as a campaign of one, but its defects raise.
-    method : {"ridge", "log"}
+    method : {"ridge", "log", "elements", "auto"}
         "ridge": gamma is a sum of basis functions; for each spectrum the sum of squared weighted
         residuals plus ``lambda_`` times the integral of the squared derivative of gamma is
         minimised. "log": gamma = exp(u), where u is smooth, the more so where it is straight; positive by
-        construction, with smoothness and noise from the evidence.
+        construction, with smoothness and noise from the evidence. "elements": a sum of Havriliak-Negami
+        elements, found by search from the smooth gamma; see `DrtResult.elements`. "auto": "log" or "elements",
+        whichever has the larger evidence; `notes` say by how much.
+    per_spectrum : bool
+        Whether "auto" chooses for each spectrum; otherwise one method serves the campaign, by the sum of its
+        spectra's evidence.
     basis : str
         Of "ridge". "gaussian", "piecewise_linear", "c0", "c2", "c4", "c6", "inverse_quadratic",
         "inverse_quadric" or "cauchy".
@@ -158,7 +165,8 @@ def fit_drt(
     f_min, f_max = options.check_limits(f_min, f_max)
     threads = options.check_threads(n_threads)
     chosen = options.check_lambda(lambda_, campaign)
-    options.check_method(method, chosen, refine, nonneg)
+    options.check_method(method, chosen, refine, nonneg, part)
+    per_spectrum = options.check_flag("per_spectrum", per_spectrum)
     check_band(band, band_kind, seed, method)
     wanted = None if band is None else Band(float(band), band_kind, int(seed))
 
@@ -205,6 +213,18 @@ def fit_drt(
         status[rows] = SOLVERS[method](grid, arrays)
         done += rows.size
 
+    elements = None
+    if method in ("elements", "auto"):
+        elements, status, words = add_elements(
+            CampaignFit(campaign, Z, used, status, nodes, arrays),
+            per_spectrum=None if method == "elements" else per_spectrum,
+            inductance=inductance,
+            capacitance=capacitance,
+            n_threads=threads,
+            progress=progress,
+        )
+        notes.extend(words)
+
     unusual = [explain(campaign, int(i), Status(status[i]), used) for i in np.flatnonzero(status != Status.OK)]
     if isinstance(data, Spectrum) and not Status(status[0]).has_answer:
         raise InvalidInput(unusual[0])
@@ -221,6 +241,7 @@ def fit_drt(
         used=used,
         options={
             "method": method,
+            "per_spectrum": per_spectrum,
             "basis": basis,
             "order": order,
             "lambda_": chosen if isinstance(chosen, str) else chosen.tolist() if np.ndim(lambda_) else float(chosen[0]),
@@ -241,7 +262,8 @@ def fit_drt(
             "seed": wanted and wanted.seed,
         },
         notes=(*campaign.notes, *notes, *unusual),
-        **arrays,
+        elements=elements,
+        **{name: values for name, values in arrays.items() if name != "squared_weights"},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,12 +18,16 @@ from .smooth import CANDIDATES, solve_log
 from .spectrum import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
-    from ._core import Problem
+    from ._core import LogSolution, Problem
 
 LATTICE: FloatArray = 10.0 ** (np.arange(-8 * 20, 2 * 20 + 1) / 20)
 """Values of lambda that a selector tries: 20 a decade, so that spectra share factorisations."""
 
-METHODS = ("ridge", "log")
+COMMON_COST, LOCAL_COST = 2.0, 6.0
+"""What the two evidences of a smooth fit are worth less beside a sum of elements: a common precision for all second
+differences, and one for each; found by simulation."""
+
+METHODS = ("ridge", "log", "elements", "auto")
 
 PER_SPECTRUM = (
     *("R_inf", "L_0", "C_0", "R_pol", "R_pol_window", "lambda_", "noise", "error"),
@@ -83,6 +88,9 @@ def empty_arrays(n_spectra: int, n_points: int, n_tau: int, *, band: bool) -> di
     arrays: dict[str, Any] = {name: np.full((n_spectra, n_tau), np.nan) for name in curves}
     for name in PER_SPECTRUM:
         arrays[name] = np.full(n_spectra, np.nan)
+    for name in ("evidence_log", "evidence_elements"):
+        arrays[name] = np.full(n_spectra, np.nan)
+    arrays["squared_weights"] = np.zeros((n_spectra, 2 * n_points))
     arrays["outliers"] = np.zeros((n_spectra, n_points), dtype=bool)
     arrays["method"] = np.full(n_spectra, "", dtype="U8")
     arrays["weighting"] = np.full(n_spectra, "", dtype="U12")
@@ -142,9 +150,26 @@ def solve_smooth(grid: GridProblem, arrays: dict[str, Any]) -> NDArray[np.int8]:
     names = CANDIDATES if automatic else (grid.weights if isinstance(grid.weights, str) else "array",)
     arrays["weighting"][rows] = np.array(names)[solution["weighting"]]
     _put_free(arrays, grid, solution["free"])
+    arrays["evidence_log"][rows] = np.fmax(solution["evidence"] - COMMON_COST, solution["evidence_local"] - LOCAL_COST)
+    arrays["squared_weights"][np.ix_(rows, np.repeat(grid.points, 2))] = _squared_weights(grid, names, solution)
     if grid.band is not None:
         _put_band(arrays, grid, problem, solution["relief"])
     return solution["status"]
+
+
+def _squared_weights(grid: GridProblem, names: Sequence[str], solution: LogSolution) -> FloatArray:
+    """Squared weights of Re and Im in turn as the smooth fit had them: geometric mean one, less for outliers."""
+    Z = grid.core["Z"]
+    w2 = np.ones((len(Z), 2 * Z.shape[1]))
+    for k, name in enumerate(names):
+        here = solution["weighting"] == k
+        own = weights_on_grid(name if isinstance(grid.weights, str) else grid.weights, Z, grid.rows, grid.points)
+        if own.size:
+            w = np.broadcast_to(own, (len(Z), own.shape[1]))[here]
+            w2[here] = (np.repeat(w, 2, axis=1) if w.shape[1] == Z.shape[1] else w) ** 2
+    positive = w2 > 0
+    w2 /= np.exp(np.log(w2, where=positive, out=np.zeros_like(w2)).sum(axis=1) / positive.sum(axis=1))[:, None]
+    return np.asarray(w2 * solution["relief"] ** 2)
 
 
 def _put_band(arrays: dict[str, Any], grid: GridProblem, problem: Problem, relief: FloatArray) -> None:
@@ -157,7 +182,8 @@ def _put_band(arrays: dict[str, Any], grid: GridProblem, problem: Problem, relie
     arrays["u_R_inf"][rows] = found["u_R_inf"]
 
 
-SOLVERS = {"ridge": solve_ridge, "log": solve_smooth}
+SOLVERS = {"ridge": solve_ridge, "log": solve_smooth, "elements": solve_smooth, "auto": solve_smooth}
+"""What every grid goes through; a search for elements starts from the smooth fits of the whole campaign."""
 
 
 def _put_rows(arrays: dict[str, Any], rows: IntArray, name: str, values: FloatArray) -> None:

@@ -112,7 +112,7 @@ def check_lambda(lambda_: float | str | ArrayLike, campaign: Campaign) -> FloatA
     return array
 
 
-def check_method(method: str, lambda_: FloatArray | str, refine: bool, nonneg: bool) -> None:
+def check_method(method: str, lambda_: FloatArray | str, refine: bool, nonneg: bool, part: str) -> None:
     """Raise where an option asks for something that only the ridge can do."""
     if method == "ridge":
         return
@@ -122,6 +122,8 @@ def check_method(method: str, lambda_: FloatArray | str, refine: bool, nonneg: b
         raise InvalidInput("refine=True is an option of method='ridge'")
     if not nonneg:
         raise InvalidInput(f"gamma is positive by construction with method={method!r}; use method='ridge'")
+    if method != "log" and part != "both":
+        raise InvalidInput(f"method={method!r} needs both parts of Z; part={part!r} goes with method='ridge' or 'log'")
 
 
 def check_weights(weights: str | ArrayLike, campaign: Campaign, used: BoolArray) -> FloatArray | str:

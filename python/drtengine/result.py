@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from ._native import ISA, core
 from .basis import Basis, positive_array
 from .campaign import Campaign, frequency_grids
+from .choice import cell_edges
+from .elements import ElementFit
 from .errors import InvalidInput, Status
 from .smooth import between_nodes
 from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray
@@ -57,6 +59,16 @@ _TAKEN = {  # names of what else stands in tables
 COORDINATE_UNITS = {"voltage": "V", "current": "A", "temperature": "degC", "time": "s", "soc": "1", "cycle": "1"}
 
 
+_OF_ELEMENTS = {  # arrays of an ElementFit: dimensions in a dataset
+    "parameters": ("spectrum", "parameter"),
+    "covariance": ("spectrum", "parameter", "parameter_too"),
+    "kind": ("spectrum", "element"),
+    "weights": ("spectrum", "part_of_point"),
+    "used": ("spectrum", "point"),
+    **dict.fromkeys(("score", "rss", "variance", "status"), ("spectrum",)),
+}
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class DrtResult:
     """Distributions of relaxation times of a campaign; made by `fit_drt` and `load`.
@@ -69,7 +81,7 @@ class DrtResult:
     basis : Basis
         Functions and their nodes; for "log" the trapezoid rule over the nodes.
     method : ndarray of str, shape [spectrum]
-        "ridge" or "log"; "" where there is no answer.
+        "ridge", "log" or "elements"; "" where there is no answer.
     weighting : ndarray of str, shape [spectrum]
         The weights used: "unit", "modulus", "proportional" or "array".
     coefficients : ndarray, shape [spectrum, tau]
@@ -102,6 +114,11 @@ class DrtResult:
         As given to `fit_drt`.
     notes : sequence of str
         What was dropped, refused or found odd, in words.
+    evidence_log, evidence_elements : ndarray, shape [spectrum], or None
+        ln of the evidence of a smooth gamma, less what its precisions cost, and of the sum of elements; NaN
+        where it was not asked.
+    elements : ElementFit or None
+        What the search for elements found, of all spectra; it is the answer where `method` is "elements".
     gamma_low, gamma_high : ndarray, shape [spectrum, tau], or None
         The band of gamma at the nodes, where one was asked for. It need not have gamma in its middle, since
         it stands around a less smoothed estimate.
@@ -129,6 +146,9 @@ class DrtResult:
     outliers: BoolArray
     options: Mapping[str, Any]
     notes: Sequence[str] = field(default_factory=tuple)
+    evidence_log: FloatArray | None = None
+    evidence_elements: FloatArray | None = None
+    elements: ElementFit | None = None
     gamma_low: FloatArray | None = None
     gamma_high: FloatArray | None = None
 
@@ -199,7 +219,11 @@ class DrtResult:
         return inside
 
     def evaluate(self, tau: ArrayLike) -> FloatArray:
-        """Give gamma at any relaxation times, exactly from the basis; for "log" smooth in ln(gamma) between nodes.
+        """Give gamma at any relaxation times.
+
+        Exactly from the basis for "ridge"; smooth in ln(gamma) between the nodes for "log"; for "elements" the exact
+        average over the cell around each tau, as some elements have lines or poles, where tau increases, and else the
+        density.
 
         Parameters
         ----------
@@ -216,9 +240,16 @@ class DrtResult:
         InvalidInput
             If a tau is not positive and finite.
         """
-        if (self.method == "log").any():
-            return between_nodes(self.tau, self.gamma, positive_array(tau, "tau"))
-        return self._times(self.basis.values(tau).T, slice(None))
+        at = positive_array(tau, "tau")
+        if self.options["method"] == "ridge":
+            return self._times(self.basis.values(at).T, slice(None))
+        values = between_nodes(self.tau, self.gamma, at)
+        summed = self.method == "elements"
+        if self.elements is not None and summed.any():
+            cells = at.size > 1 and bool((np.diff(at) > 0).all())
+            gamma, _ = self.elements.cell_average(cell_edges(at)) if cells else self.elements.gamma(at)
+            values[summed] = gamma[summed]
+        return values
 
     def evaluate_band(self, tau: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Give the band of gamma at any relaxation times, between the nodes smooth in ln(gamma).
@@ -269,6 +300,9 @@ class DrtResult:
                 if self.options["capacitance"]:
                     imag -= 1 / (omega * self.C_0[rows, None])
                 fit.imag[where] = imag
+        summed = self.method == "elements"
+        if self.elements is not None and summed.any():
+            fit[summed] = self.elements.Z_fit[summed]
         return fit
 
     @cached_property
@@ -351,6 +385,12 @@ class DrtResult:
         for name, (unit, description) in _PER_SPECTRUM.items():
             attributes = {"units": unit.format(**units), "long_name": description}
             variables[name] = ("spectrum", getattr(self, name), attributes)
+        for name in ("evidence_log", "evidence_elements"):
+            if getattr(self, name) is not None:
+                variables[name] = ("spectrum", getattr(self, name), {"units": "1", "long_name": "ln of the evidence"})
+        if self.elements is not None:
+            for name, dimensions in _OF_ELEMENTS.items():
+                variables[f"elements_{name}"] = (dimensions, getattr(self.elements, name))
         for name, array in (("gamma_low", self.gamma_low), ("gamma_high", self.gamma_high)):
             if array is not None:
                 variables[name] = (per_tau, array, {"units": self.unit, "long_name": f"band of gamma, {name[6:]} end"})
@@ -424,6 +464,9 @@ class DrtResult:
                 outliers=array["outliers"],
                 options=json.loads(attributes["options"]),
                 notes=json.loads(attributes["notes"]),
+                evidence_log=array.get("evidence_log"),
+                evidence_elements=array.get("evidence_elements"),
+                elements=_elements(array, campaign, json.loads(attributes["options"])),
                 gamma_low=array.get("gamma_low"),
                 gamma_high=array.get("gamma_high"),
             )
@@ -440,3 +483,16 @@ def column_names(coordinates: Iterable[str], taken: Collection[str] = _TAKEN) ->
             column = f"coordinate_{column}"
         columns[name] = column
     return columns
+
+
+def _elements(array: Mapping[str, NDArray[Any]], campaign: Campaign, options: Mapping[str, Any]) -> ElementFit | None:
+    """Put an ElementFit together again."""
+    if "elements_parameters" not in array:
+        return None
+    return ElementFit(
+        **{name: array[f"elements_{name}"] for name in _OF_ELEMENTS},
+        frequency=campaign.frequency,
+        Z=campaign.Z if options["area"] is None else campaign.Z * options["area"],
+        inductance=options["inductance"],
+        capacitance=options["capacitance"],
+    )

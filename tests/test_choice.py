@@ -1,0 +1,144 @@
+"""Sums of elements beside smooth distributions, and the choice between them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import drtengine as dt
+from drtengine.choice import cell_edges, choose
+from drtengine.spectrum import ComplexArray, FloatArray
+
+F = np.geomspace(1e5, 1e-2, 71)
+CASES = dt.simulate.benchmark_cases()
+TAU = np.geomspace(1e-6, 10**1.5, 401)
+
+
+def noisy(case: str, count: int = 5, noise: float = 0.005, seed: int = 0) -> ComplexArray:
+    return dt.simulate.add_noise(np.tile(CASES[case].impedance(F), (count, 1)), noise, seed=seed)
+
+
+def fit(Z: ComplexArray, method: str = "auto", **options: Any) -> dt.DrtResult:
+    return dt.fit_drt(dt.Campaign.from_arrays(F, np.atleast_2d(Z)), method=method, **options)
+
+
+def error(result: dt.DrtResult, case: str) -> FloatArray:
+    truth = CASES[case].cell_average(cell_edges(TAU))
+    return np.asarray(np.linalg.norm(result.evaluate(TAU) - truth, axis=1) / np.linalg.norm(truth))
+
+
+def peaks(gamma: FloatArray) -> int:
+    inner = gamma[1:-1]
+    return int(((inner > gamma[:-2]) & (inner >= gamma[2:]) & (inner > 0.02 * gamma.max())).sum())
+
+
+@pytest.mark.parametrize(
+    ("case", "limit", "count"),  # hybrid-drt's or pyDRTtools' best at 0.5 % noise
+    [
+        ("two_zarc", 0.041, 2),
+        ("overlapping", 0.100, 2),
+        ("gerischer", 0.618, 1),
+        ("havriliak_negami", 0.178, 1),
+        ("fractal_gerischer", 0.062, 1),
+    ],
+)
+def test_auto_beats_the_best_published(case: str, limit: float, count: int) -> None:
+    result = fit(noisy(case, 20, seed=21))
+    assert np.median(error(result, case)) < limit
+    assert sum(peaks(gamma) == count for gamma in result.evaluate(TAU)) >= 19
+
+
+def test_one_method_serves_a_campaign() -> None:
+    Z = np.concatenate([noisy("two_zarc"), noisy("fractal_gerischer")])
+    result = fit(Z)
+    assert len(set(result.method)) == 1
+    assert any(note.startswith("method='auto' took") and "10 spectra" in note for note in result.notes)
+    assert result.evidence_log is not None
+    assert result.evidence_elements is not None
+    own = fit(Z, per_spectrum=True)
+    gain = own.evidence_elements - own.evidence_log  # type: ignore[operator]
+    assert np.array_equal(own.method == "elements", gain > 0)
+
+
+def test_what_no_element_describes_stays_smooth() -> None:
+    """A box in ln(tau) is no sum of few elements."""
+    x = np.linspace(np.log(1e-3), np.log(1.0), 400)
+    Z = 10 + (1 / (1 + 2j * np.pi * F[:, None] * np.exp(x))).mean(axis=1) * 50
+    result = fit(dt.simulate.add_noise(np.tile(Z, (5, 1)), 0.001, seed=3))
+    assert set(result.method) == {"log"}
+
+
+def test_elements_are_exact_throughout() -> None:
+    result = fit(noisy("two_zarc", noise=0.001), "elements")
+    found = result.elements
+    assert found is not None
+    assert set(result.method) == {"elements"}
+    assert np.array_equal(result.R_inf, found.R_inf)
+    assert np.array_equal(result.Z_fit, found.Z_fit)
+    assert result.R_pol == pytest.approx(found.R_pol, rel=1e-3)  # the grid ends, the elements do not
+    assert np.nanmax(np.abs(result.residual)) < 0.006
+    assert result.evaluate(result.tau) == pytest.approx(result.gamma, rel=1e-9)
+    density, _ = found.gamma(np.array([1e-2]))
+    assert result.evaluate([1e-2]) == pytest.approx(density, rel=1e-12)
+    assert np.isnan(result.lambda_).all()
+
+
+def test_survives_the_disk(tmp_path: Any) -> None:
+    result = fit(noisy("two_zarc"), "elements", area=2.0)
+    dt.save(result, tmp_path / "x.nc")
+    loaded = dt.load(tmp_path / "x.nc")
+    assert loaded.elements is not None
+    assert np.array_equal(loaded.evaluate(TAU), result.evaluate(TAU))
+    assert np.array_equal(loaded.Z_fit, result.Z_fit)
+    for name in ("evidence_log", "evidence_elements"):
+        assert np.array_equal(getattr(loaded, name), getattr(result, name))
+    assert loaded.elements.to_frame().equals(result.elements.to_frame())  # type: ignore[union-attr]
+
+
+def test_broken_spectra_do_not_stop_others() -> None:
+    Z = noisy("two_zarc", 3)
+    Z[1, 4] = np.nan
+    result = fit(Z, "elements", band=0.95)
+    assert result.status.tolist() == [dt.Status.OK, dt.Status.NOT_FINITE, dt.Status.OK]
+    assert np.isnan(result.gamma[1]).all()
+    assert np.isfinite(result.gamma[[0, 2]]).all()
+    assert np.isfinite(result.u_R_pol[[0, 2]]).all()
+    assert np.isnan(result.gamma_low).all()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("factor", [1e-4, 1e4])
+def test_no_unit_matters(factor: float) -> None:
+    Z = noisy("two_zarc")
+    a, b = fit(Z), fit(factor * Z)
+    assert a.method.tolist() == b.method.tolist()
+    assert b.gamma / factor == pytest.approx(a.gamma, rel=1e-6)
+    gain_a, gain_b = (r.evidence_elements - r.evidence_log for r in (a, b))  # type: ignore[operator]
+    assert gain_b == pytest.approx(gain_a, abs=1e-3)
+
+
+def test_same_answer_for_any_threads() -> None:
+    Z = noisy("overlapping", 20)
+    a, b = fit(Z, n_threads=1), fit(Z, n_threads=7)
+    assert np.array_equal(a.gamma, b.gamma)
+
+
+def test_choice_in_words() -> None:
+    score, evidence = np.array([3.0, -1.0, np.nan]), np.zeros(3)
+    found = np.array([True, True, False])
+    chosen, words = choose(score, evidence, found, per_spectrum=False)
+    assert chosen.tolist() == [True, True, False]
+    assert "'elements'" in words
+    assert "2.0 above" in words
+    chosen, words = choose(score, evidence, found, per_spectrum=True)
+    assert chosen.tolist() == [True, False, False]
+    assert "1 of 2" in words
+
+
+@pytest.mark.parametrize("method", ["elements", "auto"])
+def test_what_cannot_be_asked(method: str) -> None:
+    with pytest.raises(dt.InvalidInput, match="both parts"):
+        fit(noisy("two_zarc"), method, part="real")
+    with pytest.raises(dt.InvalidInput, match="lambda_"):
+        fit(noisy("two_zarc"), method, lambda_=1e-3)
+    with pytest.raises(dt.InvalidInput, match="per_spectrum"):
+        fit(noisy("two_zarc"), method, per_spectrum="no")
