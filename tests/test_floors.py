@@ -20,7 +20,7 @@ BINDINGS = Path(__file__).parents[1] / "cpp"
 FLOORS = (
     ("_version", "errors", "_native"),
     ("spectrum", "basis", "signs", "campaign", "options", "points"),
-    ("io", "result", "drt", "reference"),
+    ("io", "result", "drt", "reference", "kk"),
     ("store", "simulate"),
     ("plot", "cli"),
 )

@@ -23,17 +23,6 @@ struct Problem {
                 d["n_threads"].cast<int>(), keep_going(d["progress"])} {}
 };
 
-py::array_t<std::int8_t> status_to_numpy(const std::vector<Status>& status) {
-  return py::array_t<std::int8_t>(static_cast<Index>(status.size()),
-                                  reinterpret_cast<const std::int8_t*>(status.data()));
-}
-
-template <class F>
-auto without_gil(F&& f) {
-  const py::gil_scoped_release released;
-  return f();
-}
-
 py::tuple solve(const py::dict& problem, const DoubleArray& lambda, const DoubleArray& outputs) {
   const Problem p(problem);
   const VectorMap lambda_view = vector_of(lambda);

@@ -16,6 +16,7 @@
 #include <complex>
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace drtengine::bindings {
 
@@ -56,6 +57,17 @@ py::array_t<double> to_numpy(Matrix&& matrix) {
   }
 }
 
+inline py::array_t<std::int8_t> status_to_numpy(const std::vector<Status>& status) {
+  return py::array_t<std::int8_t>(static_cast<Index>(status.size()),
+                                  reinterpret_cast<const std::int8_t*>(status.data()));
+}
+
+template <class F>
+auto without_gil(F&& f) {
+  const py::gil_scoped_release released;
+  return f();
+}
+
 // Turns a Python callable (done, total) -> None, or None, into the hook of parallel_for. Python
 // errors, KeyboardInterrupt among them, pass through.
 KeepGoing keep_going(const py::object& progress);
@@ -65,5 +77,6 @@ Basis basis_of(int shape, double epsilon, const DoubleArray& log_tau);
 void register_errors(py::module_& m);
 void register_basis(py::module_& m);
 void register_ridge(py::module_& m);
+void register_kramers_kronig(py::module_& m);
 
 }  // namespace drtengine::bindings

@@ -22,6 +22,7 @@ PYBIND11_MODULE(DRTENGINE_MODULE, m, py::mod_gil_not_used()) {
   register_errors(m);
   register_basis(m);
   register_ridge(m);
+  register_kramers_kronig(m);
 }
 
 }  // namespace drtengine::bindings

@@ -21,6 +21,7 @@ from .campaign import Campaign
 from .drt import fit_drt
 from .errors import DataWarning, DrtengineError, InvalidInput, MissingExtra, Status, UnreadableFile
 from .io import read
+from .kk import KkLimits, KkResult, check_kk
 from .result import DrtResult
 from .spectrum import Spectrum
 from .store import load, save
@@ -32,11 +33,14 @@ __all__ = [
     "DrtResult",
     "DrtengineError",
     "InvalidInput",
+    "KkLimits",
+    "KkResult",
     "MissingExtra",
     "Spectrum",
     "Status",
     "UnreadableFile",
     "__version__",
+    "check_kk",
     "fit_drt",
     "load",
     "read",

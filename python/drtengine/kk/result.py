@@ -1,0 +1,157 @@
+"""What a check of Kramers-Kronig validity returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..campaign import Campaign
+from ..spectrum import BoolArray, ComplexArray, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PER_SPECTRUM = {  # name: (unit, description)
+    "noise": ("1", "noise of each part relative to abs(Z), corrected for degrees of freedom"),
+    "structure": ("1", "root mean square of the smooth part of the residual, relative to abs(Z)"),
+    "p_value": ("1", "probability that noise alone makes this structure"),
+    "chi2": ("1", "sum of abs(residual)^2 over the points used"),
+    "mu": ("1", "1 - (sum of negative relaxations)/(sum of positive ones)"),
+    "autocorrelation": ("1", "of neighbouring residuals, the larger one of Re and Im"),
+    "p_runs": ("1", "probability of as few runs of one sign in the residuals by chance"),
+    "drift": ("1", "relative change of Z during the sweep"),
+    "u_drift": ("1", "standard uncertainty of drift"),
+}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class KkResult:
+    """A verdict for every spectrum of a campaign; made by `check_kk`.
+
+    All sizes are relative to abs(Z): 0.01 is 1 %. What a method does not know is NaN.
+
+    Attributes
+    ----------
+    campaign : Campaign
+        What was checked; nothing in it is changed.
+    verdict : ndarray of str, shape [spectrum]
+        "pass", "warn" or "fail".
+    reason : sequence of str
+        Why, in one sentence for each spectrum.
+    status : ndarray of int8, shape [spectrum]
+        `Status`. Where it is not `Status.OK` the spectrum could not be tested: it fails if it cannot be right
+        (NaN, wrong sign), and is a "warn" where nothing is known against it (too few points, too narrow a window).
+    noise : ndarray, shape [spectrum]
+        Standard deviation of Re and Im, corrected for the degrees of freedom; it holds no structure.
+    structure : ndarray, shape [spectrum]
+        Root mean square of the part of the residual that is smooth, above what noise makes of it.
+    p_value : ndarray, shape [spectrum]
+        Probability that noise alone makes this structure.
+    chi2 : ndarray, shape [spectrum]
+        Pseudo chi-squared: sum of abs(residual)^2 over the points used.
+    mu : ndarray, shape [spectrum]
+        1 - (sum of negative relaxations)/(sum of positive ones); near 1 for few, low for many relaxations.
+    n_rc : ndarray of int, shape [spectrum]
+        Number of relaxations; 0 where there are none.
+    autocorrelation : ndarray, shape [spectrum]
+        Lag-1 autocorrelation of the residual along the frequency: the larger one of Re and Im.
+    p_runs : ndarray, shape [spectrum]
+        Wald-Wolfowitz test: probability of as few runs of one sign, the smaller one of Re and Im.
+    drift, u_drift : ndarray, shape [spectrum]
+        Relative change of all of Z from the first to the last point, and its standard uncertainty.
+    residual : ndarray of complex, shape [spectrum, point]
+        (Z - Z_fit)/abs(Z); NaN where a point was not used.
+    flagged : ndarray of bool, shape [spectrum, point]
+        Points that stand out.
+    used : ndarray of bool, shape [spectrum, point]
+        Points that were looked at.
+    window : ndarray, shape [spectrum, 2]
+        Lowest and highest frequency in Hz between which the spectrum is valid; NaN where there is none.
+    representation : ndarray of str, shape [spectrum]
+        Whether the "impedance" or the "admittance" was fitted.
+    stands_out : ndarray of bool, shape [spectrum]
+        Whether the spectrum differs from its neighbours in the series.
+    options : mapping
+        As given to `check_kk`.
+    notes : sequence of str
+        What was dropped, refused or found odd, in words.
+    """
+
+    campaign: Campaign
+    verdict: NDArray[np.str_]
+    reason: Sequence[str]
+    status: NDArray[np.int8]
+    noise: FloatArray
+    structure: FloatArray
+    p_value: FloatArray
+    chi2: FloatArray
+    mu: FloatArray
+    n_rc: IntArray
+    autocorrelation: FloatArray
+    p_runs: FloatArray
+    drift: FloatArray
+    u_drift: FloatArray
+    residual: ComplexArray
+    flagged: BoolArray
+    used: BoolArray
+    window: FloatArray
+    representation: NDArray[np.str_]
+    stands_out: BoolArray
+    options: Mapping[str, Any] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for column in fields(self):
+            value = getattr(self, column.name)
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+        object.__setattr__(self, "reason", tuple(self.reason))  # the class is frozen
+        object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
+        object.__setattr__(self, "notes", tuple(self.notes))
+
+    def __reduce__(self) -> tuple[Any, ...]:  # a mappingproxy does not pickle
+        arguments = {column.name: getattr(self, column.name) for column in fields(self)}
+        return partial(KkResult, **{**arguments, "options": dict(self.options)}), ()
+
+    def __len__(self) -> int:
+        return len(self.verdict)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{int((self.verdict == v).sum())} {v}" for v in ("pass", "warn", "fail"))
+        return f"<KkResult: {len(self)} spectra, {counts}>"
+
+    @property
+    def frequency(self) -> FloatArray:
+        """Hz [spectrum, point], NaN where a short spectrum is padded."""
+        return self.campaign.frequency
+
+    @property
+    def coordinates(self) -> Mapping[str, NDArray[Any]]:
+        """Coordinates of the campaign."""
+        return self.campaign.coordinates
+
+    def summary(self) -> pd.DataFrame:
+        """One row a spectrum: coordinates, verdict, reason and the numbers behind them."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            {
+                "name": [self.campaign.label(i) for i in range(len(self))],
+                **self.coordinates,
+                "verdict": self.verdict,
+                **{name: getattr(self, name) for name in PER_SPECTRUM},
+                "n_rc": self.n_rc,
+                "representation": self.representation,
+                "flagged": self.flagged.sum(axis=1),
+                "window_low": self.window[:, 0],
+                "window_high": self.window[:, 1],
+                "stands_out": self.stands_out,
+                "reason": self.reason,
+            }
+        )
