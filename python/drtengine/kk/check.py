@@ -13,12 +13,14 @@ from ..campaign import Campaign, find_problems, frequency_grids
 from ..errors import InvalidInput, Status
 from ..points import explain, select_points, vanishing_points
 from ..spectrum import BoolArray, ComplexArray, FloatArray, IntArray, Spectrum
+from .limits import FAIL, VERDICTS, WARN, KkLimits
 from .linear import Grid, densest, sweep_time
 from .model import KkModel
 from .reasons import reasons_of
 from .result import KkResult
 from .statistics import autocorrelation, odd_ones, runs_probability
-from .verdict import EXTENSION, FAIL, REPRESENTATIONS, VERDICTS, WARN, Judgement, KkLimits, judge
+from .structure import EXTENSION, REPRESENTATIONS, Judgement
+from .verdict import judge
 
 METHODS = ("lin_kk",)
 
@@ -156,7 +158,7 @@ def check_kk(
             rows = rows[status[rows] == Status.OK]
         if rows.size:
             grid, timed = _grid(campaign, rows, order, table, threads)
-            found = judge(grid, limits, representation, window=True)
+            found = judge(grid, limits, representation)
             if not model.is_default:
                 _refit(model, grid, found)
             r.take(rows, order, found)
@@ -239,7 +241,7 @@ class _Answers:
 
     def take(self, rows: IntArray, order: IntArray, found: Judgement) -> None:
         """Put what was found of the spectra of a grid into their places."""
-        kept = np.where(found.flagged, complex(np.nan, np.nan), found.residual)
+        kept = np.where(found.fitted, found.residual, complex(np.nan, np.nan))
         self.verdict[rows] = np.array(VERDICTS)[found.tier]
         for name in ("noise", "structure", "p_value", "mu", "n_rc", "drift", "u_drift", "window"):
             getattr(self, name)[rows] = getattr(found, name)
@@ -282,8 +284,8 @@ def _refit(model: KkModel, grid: Grid, found: Judgement) -> None:
     for admittance in (False, True):
         rows = np.flatnonzero(found.admittance == admittance)
         if rows.size:
-            here = grid.take(rows).without(found.flagged[rows])
-            found.residual[rows], found.mu[rows], found.n_rc[rows] = model.fit(here, admittance=admittance)
+            found.residual[rows], found.mu[rows], found.n_rc[rows] = model.fit(grid.take(rows), admittance=admittance)
+            found.fitted[rows] = True
 
 
 def _why(campaign: Campaign, row: int, status: Status, used: BoolArray) -> str:

@@ -12,7 +12,7 @@ from ..errors import InvalidInput
 from ..options import PARTS
 from ..spectrum import ComplexArray, FloatArray, IntArray
 from .linear import N_FREE, Elements, Fit, Grid, complex_pairs, fit, mu_of, relaxation_times
-from .verdict import DENSITY, EXTENSION
+from .structure import DENSITY, EXTENSION
 
 RULES = ("density", "mu")
 

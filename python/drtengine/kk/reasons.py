@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..spectrum import FloatArray
-from .verdict import FAIL, PASS, Judgement, KkLimits
+from .limits import FAIL, PASS, KkLimits
+from .structure import Judgement
 
 _MOST_POINTS = 3
 _UNCERTAIN = 3.0
@@ -44,7 +45,10 @@ def _sentence(found: Judgement, i: int, frequency: FloatArray, limits: KkLimits,
             times = "" if timed else ", with guessed times of the points"
             said.append(f"as if Z drifted by {100 * drift:+.2g} % (± {100 * u:.1g} %) during the sweep{times}")
     flagged = np.flatnonzero(found.flagged[i])
-    if flagged.size:
+    if found.stretch[i]:
+        low, high = frequency[flagged[-1]], frequency[flagged[0]]
+        said.append(f"without the {flagged.size} point(s) between {low:.3g} and {high:.3g} Hz it would pass")
+    elif flagged.size:
         shown = flagged[np.argsort(-found.deviation[i, flagged], kind="stable")][:_MOST_POINTS]
         points = ", ".join(f"{frequency[k]:.4g} Hz by {_percent(found.deviation[i, k])}" for k in shown)
         more = f" and {flagged.size - shown.size} more" if flagged.size > shown.size else ""
