@@ -172,7 +172,7 @@ def check_kk(
         broken = status[row] in _BROKEN
         r.verdict[row] = VERDICTS[FAIL if broken else WARN]
         r.reason[row] = _why(campaign, int(row), Status(status[row]), used)
-    odd = odd_ones(campaign, used, status == Status.OK)
+    odd = odd_ones(campaign, used, (status == Status.OK) & (r.verdict != VERDICTS[FAIL]))
     for row in np.flatnonzero(odd):
         r.reason[row] += "; differs from its neighbours in the series"
     untested = [f"{campaign.label(int(i))}: {r.reason[i]}" for i in np.flatnonzero(status != Status.OK)]
