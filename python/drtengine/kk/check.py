@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,17 +13,20 @@ from .. import options
 from ..campaign import Campaign, find_problems, frequency_grids
 from ..errors import InvalidInput, Status
 from ..points import explain, select_points, vanishing_points
-from ..spectrum import BoolArray, ComplexArray, FloatArray, IntArray, Spectrum
+from ..spectrum import BoolArray, FloatArray, IntArray, Spectrum
+from . import hilbert, zhit
+from .answers import Answers
 from .limits import FAIL, VERDICTS, WARN, KkLimits
 from .linear import Grid, densest, sweep_time
 from .model import KkModel
 from .reasons import reasons_of
 from .result import KkResult
-from .statistics import autocorrelation, odd_ones, runs_probability
+from .statistics import odd_ones
 from .structure import EXTENSION, REPRESENTATIONS, Judgement
 from .verdict import judge
 
-METHODS = ("lin_kk",)
+METHODS = ("lin_kk", "z_hit", "bayesian_hilbert")
+_OPINIONS = {"z_hit": zhit.reconstruct, "bayesian_hilbert": hilbert.transform}
 
 _THINNEST = 3.0
 """Relaxation times a decade below which the model may not follow a valid spectrum."""
@@ -66,7 +70,11 @@ def check_kk(
     Parameters
     ----------
     data : Campaign or Spectrum
-    method : {"lin_kk"}
+    method : {"lin_kk", "z_hit", "bayesian_hilbert"}
+        "z_hit": the modulus from the phase (Ehm et al. 2000), which sees a drift at low frequency well and little
+        else; it warns from 3 % and fails from 6 % on. "bayesian_hilbert": each part of Z from the other one (Liu, Wan,
+        Ciucci 2020), with `KkResult.scores`; it warns below an agreement of 0.95 and fails below 0.85. Both are
+        second opinions, coarser than "lin_kk" by far; all the options about fits belong to that.
     representation : {"auto", "impedance", "admittance"}
         What is modelled. "auto" turns to the admittance where the impedance fails: loops and negative resistances
         need it.
@@ -124,58 +132,48 @@ def check_kk(
     >>> import drtengine as dt
     >>> circuit = dt.simulate.Circuit([dt.simulate.Resistor(10), dt.simulate.ZARC(50, 1e-2, 0.8)])
     >>> frequency = np.geomspace(1e5, 1e-2, 71)
-    >>> dt.check_kk(dt.Spectrum(frequency, circuit.impedance(frequency))).verdict[0]
-    'pass'
+    >>> dt.check_kk(dt.Spectrum(frequency, circuit.impedance(frequency)))
+    <KkResult: 1 spectra, 1 pass, 0 warn, 0 fail>
     """
     campaign = Campaign.from_spectra([data]) if isinstance(data, Spectrum) else data
     if not isinstance(campaign, Campaign):
         raise InvalidInput(
             f"data must be a Campaign or a Spectrum, got {type(data).__name__}; see Campaign.from_arrays, from_spectra"
         )
-    if progress is not None and not callable(progress):
-        raise InvalidInput(f"progress must be callable with (done, total), got {progress!r}")
     options.check_choice("method", method, METHODS)
     options.check_choice("representation", representation, tuple(REPRESENTATIONS))
     model = KkModel(n_rc, part, inductance, capacitance, mu_stop, most_rc, density, extension)
-    limits = KkLimits() if limits is None else limits
+    limits = _check_limits(limits)
+    if method != "lin_kk" and not (model.is_default and representation == "auto" and limits == KkLimits()):
+        raise InvalidInput(f"method={method!r} fits no circuit: leave out the options about fits, and limits")
     f_min, f_max = options.check_limits(f_min, f_max)
     threads = options.check_threads(n_threads)
 
     used, notes = select_points(campaign, f_min, f_max, exclude)
     status = find_problems(campaign.frequency, campaign.Z, used)
     status[vanishing_points(campaign.Z, used).any(axis=1) & (status == Status.OK)] = Status.ZERO_IMPEDANCE
+    if isinstance(weights, str):
+        options.check_choice("weights", weights, ("modulus",))
     table = options.check_weights(weights, campaign, used & (status == Status.OK)[:, None])
     if not isinstance(table, str):
         used = used & (np.broadcast_to(table, used.shape) > 0)
-    r = _Answers.blank(campaign)
+    request = _Request(method, representation, model, limits, table, threads)
+    answers = Answers.blank(campaign)
     done = 0
     for every, points in frequency_grids(campaign.frequency, used):
         order = np.flatnonzero(points)
         order = order[np.argsort(-campaign.frequency[every[0], order], kind="stable")]
+        done += every.size
         rows = every[status[every] == Status.OK]
         if rows.size:
-            status[rows] = _untestable(campaign.frequency[rows[0], order])
-            rows = rows[status[rows] == Status.OK]
-        if rows.size:
-            grid, timed = _grid(campaign, rows, order, table, threads)
-            found = judge(grid, limits, representation)
-            if not model.is_default:
-                _refit(model, grid, found)
-            r.take(rows, order, found)
-            for row, reason in zip(rows, reasons_of(found, grid.frequency, limits, timed=timed), strict=True):
-                r.reason[row] = reason
-            status[rows[~np.isfinite(found.noise)]] = Status.SINGULAR
-        done += every.size
+            status[rows] = request.examine(campaign, rows, order, answers)
         if progress is not None:
             progress(done, len(campaign))
-    for row in np.flatnonzero(status != Status.OK):
-        broken = status[row] in _BROKEN
-        r.verdict[row] = VERDICTS[FAIL if broken else WARN]
-        r.reason[row] = _why(campaign, int(row), Status(status[row]), used)
-    odd = odd_ones(campaign, used, (status == Status.OK) & (r.verdict != VERDICTS[FAIL]))
+    _explain_untested(campaign, status, used, answers)
+    odd = odd_ones(campaign, used, (status == Status.OK) & (answers.verdict != VERDICTS[FAIL]))
     for row in np.flatnonzero(odd):
-        r.reason[row] += "; differs from its neighbours in the series"
-    untested = [f"{campaign.label(int(i))}: {r.reason[i]}" for i in np.flatnonzero(status != Status.OK)]
+        answers.reason[row] += "; differs from its neighbours in the series"
+    untested = [f"{campaign.label(int(i))}: {answers.reason[i]}" for i in np.flatnonzero(status != Status.OK)]
     return KkResult(
         campaign=campaign,
         status=status,
@@ -199,65 +197,44 @@ def check_kk(
             "exclude": None if exclude is None else "points",
         },
         notes=(*campaign.notes, *notes, *untested),
-        **vars(r),
+        **vars(answers),
     )
 
 
-@dataclass
-class _Answers:
-    """The arrays of a `KkResult` that are filled in grid by grid."""
-
-    verdict: NDArray[np.str_]
-    reason: list[str]
-    noise: FloatArray
-    structure: FloatArray
-    p_value: FloatArray
-    chi2: FloatArray
-    mu: FloatArray
-    n_rc: IntArray
-    autocorrelation: FloatArray
-    p_runs: FloatArray
-    drift: FloatArray
-    u_drift: FloatArray
-    residual: ComplexArray
-    flagged: BoolArray
-    window: FloatArray
-    representation: NDArray[np.str_]
-
-    @classmethod
-    def blank(cls, campaign: Campaign) -> _Answers:
-        """For spectra of which nothing is known."""
-        count, shape = len(campaign), campaign.Z.shape
-
-        def unknown() -> FloatArray:
-            return np.full(count, np.nan)
-
-        return cls(
-            np.full(count, VERDICTS[FAIL]), [""] * count, unknown(), unknown(), unknown(), unknown(), unknown(),
-            np.zeros(count, int), unknown(), unknown(), unknown(), unknown(),
-            np.full(shape, complex(np.nan, np.nan)), np.zeros(shape, bool), np.full((count, 2), np.nan),
-            np.full(count, "impedance", dtype="U10"),
-        )  # fmt: skip
-
-    def take(self, rows: IntArray, order: IntArray, found: Judgement) -> None:
-        """Put what was found of the spectra of a grid into their places."""
-        kept = np.where(found.fitted, found.residual, complex(np.nan, np.nan))
-        self.verdict[rows] = np.array(VERDICTS)[found.tier]
-        for name in ("noise", "structure", "p_value", "mu", "n_rc", "drift", "u_drift", "window"):
-            getattr(self, name)[rows] = getattr(found, name)
-        self.chi2[rows] = np.nansum(np.abs(kept) ** 2, axis=1)
-        self.autocorrelation[rows] = autocorrelation(kept)
-        self.p_runs[rows] = runs_probability(kept)
-        self.residual[np.ix_(rows, order)] = found.residual
-        self.flagged[np.ix_(rows, order)] = found.flagged
-        self.representation[rows] = np.where(found.admittance, "admittance", "impedance")
+def _check_limits(limits: KkLimits | None) -> KkLimits:
+    if limits is not None and not isinstance(limits, KkLimits):
+        raise InvalidInput(f"limits must be a KkLimits, got {type(limits).__name__}")
+    return limits or KkLimits()
 
 
-def _untestable(frequency: FloatArray) -> Status:
-    """Whether a grid of falling frequencies can be judged at all."""
-    if np.log10(frequency[0] / frequency[-1]) <= _NARROWEST:
-        return Status.NARROW_WINDOW
-    return Status.TOO_FEW_POINTS if densest(frequency, EXTENSION) < _THINNEST else Status.OK
+@dataclass(frozen=True)
+class _Request:
+    """What is asked of every grid."""
+
+    method: str
+    representation: str
+    model: KkModel
+    limits: KkLimits
+    weights: FloatArray | str
+    n_threads: int
+
+    def examine(self, campaign: Campaign, rows: IntArray, order: IntArray, answers: Answers) -> NDArray[Any]:
+        """Judge spectra of one grid, its points given in falling order, and return the status of each."""
+        f = campaign.frequency[rows[0], order]
+        if np.log10(f[0] / f[-1]) <= _NARROWEST:
+            return np.full(rows.size, Status.NARROW_WINDOW)
+        if densest(f, EXTENSION) < _THINNEST:
+            return np.full(rows.size, Status.TOO_FEW_POINTS)
+        grid, timed = _grid(campaign, rows, order, self.weights, self.n_threads)
+        if self.method != "lin_kk":
+            opinion = _OPINIONS[self.method](grid)
+            answers.take_opinion(rows, order, opinion)
+            return opinion.status
+        found = judge(grid, self.limits, self.representation)
+        if not self.model.is_default:
+            _refit(self.model, grid, found)
+        answers.take(rows, order, found, reasons_of(found, f, self.limits, timed=timed))
+        return np.where(np.isfinite(found.noise), Status.OK, Status.SINGULAR)
 
 
 def _grid(
@@ -288,6 +265,12 @@ def _refit(model: KkModel, grid: Grid, found: Judgement) -> None:
             found.fitted[rows] = True
 
 
+def _explain_untested(campaign: Campaign, status: NDArray[np.int8], used: BoolArray, answers: Answers) -> None:
+    for row in np.flatnonzero(status != Status.OK):
+        answers.verdict[row] = VERDICTS[FAIL if status[row] in _BROKEN else WARN]
+        answers.reason[row] = _why(campaign, int(row), Status(status[row]), used)
+
+
 def _why(campaign: Campaign, row: int, status: Status, used: BoolArray) -> str:
     """Why a spectrum could not be tested."""
     f = campaign.frequency[row][used[row]]
@@ -298,5 +281,7 @@ def _why(campaign: Campaign, row: int, status: Status, used: BoolArray) -> str:
             )
         case Status.TOO_FEW_POINTS if f.size > 3:
             return f"not tested: {f.size} points are too few for {np.log10(f.max() / f.min()):.2g} decades of frequency"
+        case Status.PHASE_WRAPS:
+            return "not tested: the phase jumps by more than half a turn between two points and cannot be integrated"
         case _:
             return "not tested: " + explain(campaign, row, status, used).removeprefix(f"{campaign.label(row)}: ")

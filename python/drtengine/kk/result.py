@@ -77,6 +77,10 @@ class KkResult:
         Whether the "impedance" or the "admittance" was fitted.
     stands_out : ndarray of bool, shape [spectrum]
         Whether the spectrum differs from its neighbours in the series.
+    scores : mapping of str to ndarray, shape [spectrum, 2]
+        Scores of Re and of Im by the Bayesian Hilbert transform, 1 where all is well: "s_mu" (agreement), "s_res_1",
+        "s_res_2", "s_res_3" (share of points within 1, 2, 3 standard deviations), "s_HD" and "s_JSD" (Hellinger and
+        Jensen-Shannon distance of the predictive distributions). Empty for other methods.
     options : mapping
         As given to `check_kk`.
     notes : sequence of str
@@ -103,6 +107,7 @@ class KkResult:
     window: FloatArray
     representation: NDArray[np.str_]
     stands_out: BoolArray
+    scores: Mapping[str, FloatArray] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
 
@@ -112,12 +117,13 @@ class KkResult:
             if isinstance(value, np.ndarray):
                 value.flags.writeable = False
         object.__setattr__(self, "reason", tuple(self.reason))  # the class is frozen
+        object.__setattr__(self, "scores", MappingProxyType(dict(self.scores)))
         object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
         object.__setattr__(self, "notes", tuple(self.notes))
 
     def __reduce__(self) -> tuple[Any, ...]:  # a mappingproxy does not pickle
         arguments = {column.name: getattr(self, column.name) for column in fields(self)}
-        return partial(KkResult, **{**arguments, "options": dict(self.options)}), ()
+        return partial(KkResult, **{**arguments, "scores": dict(self.scores), "options": dict(self.options)}), ()
 
     def __len__(self) -> int:
         return len(self.verdict)

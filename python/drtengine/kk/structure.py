@@ -75,8 +75,9 @@ class Judgement:
         """Take over what a fit to the spectra of `grid` says of those where `which`; they stand at `at` here."""
         rows = at[which]
         self.tier[rows] = tier[which]
-        for name in ("noise", "structure", "p_value", "drift", "u_drift", "rest"):
+        for name in ("noise", "structure", "p_value", "u_drift", "rest"):
             getattr(self, name)[rows] = getattr(fit, name)[which]
+        self.drift[rows] = (-fit.drift if fit.model.admittance else fit.drift)[which]  # of Z
         self.mu[rows] = mu_of(fit.elements[which, N_FREE:])
         self.n_rc[rows] = fit.tau.size
         self.residual[rows] = fit.residual_of(grid.Z)[which]

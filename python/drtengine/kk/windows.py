@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..spectrum import BoolArray, FloatArray, IntArray
-from .limits import FAIL, PASS, WARN, KkLimits
+from ..spectrum import BoolArray, FloatArray
+from .limits import FAIL, PASS, KkLimits
 from .linear import Grid
-from .structure import Judgement, fit_standard
+from .structure import Judgement, fit_standard, judge_structure
 
 _BLOCK = 1 / 3
 """Windows shrink by so many decades at a time."""
@@ -47,47 +47,30 @@ def find_stretches(grid: Grid, limits: KkLimits, found: Judgement) -> None:
 
 
 def find_windows(grid: Grid, limits: KkLimits, representation: str, found: Judgement) -> None:
-    """Narrow the window of spectra that fail from the worse end until they pass."""
+    """Find the widest window in which a spectrum that fails passes, ends cut off by thirds of a decade."""
     rows = np.flatnonzero(found.tier == FAIL)
     found.window[rows] = np.nan
     decade = np.log10(grid.frequency / grid.frequency[-1])
-    cuts: IntArray = np.zeros((rows.size, 2), np.intp)  # thirds of a decade, at the low and the high end
-    while rows.size:
-        trials = [cuts + step for step in ([1, 0], [0, 1])]
-        scores = [_try_windows(grid, rows, trial, decade, limits, representation, found) for trial in trials]
-        (tier_low, misfit_low), (tier_high, misfit_high) = scores
-        low = (tier_low < tier_high) | ((tier_low == tier_high) & (misfit_low <= misfit_high))
-        cuts = np.where(low[:, None], *trials)
-        tier, misfit = np.where(low, tier_low, tier_high), np.where(low, misfit_low, misfit_high)
-        passed = tier == PASS
-        for row, cut in zip(rows[passed], cuts[passed], strict=True):
-            inside = grid.frequency[_inside(decade, cut)]
-            found.window[row] = inside[-1], inside[0]
-        going = ~passed & np.isfinite(misfit)
-        rows, cuts = rows[going], cuts[going]
-
-
-def _inside(decade: FloatArray, cut: IntArray) -> BoolArray:
-    slack = 1e-9
-    inside: BoolArray = (decade >= cut[0] * _BLOCK - slack) & (decade <= decade[0] - cut[1] * _BLOCK + slack)
-    return inside
-
-
-def _try_windows(
-    grid: Grid, rows: IntArray, cuts: IntArray, decade: FloatArray, limits: KkLimits, representation: str,
-    found: Judgement,
-) -> tuple[IntArray, FloatArray]:  # fmt: skip
-    """Tier and misfit of spectra in windows; where a window is too narrow, FAIL and infinity."""
-    tier, misfit = np.full(rows.size, FAIL), np.full(rows.size, np.inf)
     least = max(_NARROWEST, _NARROWEST_SHARE * decade[0])
-    for cut in np.unique(cuts, axis=0):
-        points = _inside(decade, cut)
-        if points.sum() < _FEWEST_POINTS or np.ptp(decade[points]) < least:
-            continue
-        here = np.flatnonzero((cuts == cut).all(axis=1))
-        window = grid.take(rows[here], points).without(found.flagged[rows[here]][:, points])
-        fit = fit_standard(window, admittance=representation == "admittance")
-        worth = limits.tier(fit)
-        tier[here] = np.where((worth == PASS) & (fit.noise >= limits.noise_warn), WARN, worth)
-        misfit[here] = fit.structure**2 + fit.noise**2
-    return tier, misfit
+    for total in range(1, int((decade[0] - least) / _BLOCK) + 1):
+        best = np.full(rows.size, np.inf)
+        window = np.full((rows.size, 2), np.nan)
+        for low in range(total + 1):
+            points = _inside(decade, low * _BLOCK, (total - low) * _BLOCK)
+            if rows.size == 0 or points.sum() < _FEWEST_POINTS or np.ptp(decade[points]) < least:
+                continue
+            here = grid.take(rows, points).without(found.flagged[rows][:, points])
+            inside = judge_structure(here, limits, representation)
+            passes = (inside.tier == PASS) & (inside.noise < limits.noise_warn)
+            misfit = np.where(passes, inside.structure**2 + inside.noise**2, np.inf)
+            better = misfit < best
+            best[better] = misfit[better]
+            window[better] = here.frequency[[-1, 0]]
+        found.window[rows] = window
+        rows = rows[~np.isfinite(best)]
+
+
+def _inside(decade: FloatArray, low: float, high: float) -> BoolArray:
+    slack = 1e-9
+    inside: BoolArray = (decade >= low - slack) & (decade <= decade[0] - high + slack)
+    return inside
