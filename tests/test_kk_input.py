@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import drtengine as dt
+from drtengine.kk.result import PER_SPECTRUM
 from drtengine.simulate import ZARC, Circuit, Resistor
 
 F = np.geomspace(1e5, 1e-2, 71)
@@ -208,3 +210,30 @@ def test_result_pickles_and_is_read_only() -> None:
     with pytest.raises(ValueError, match="read-only"):
         r.noise[0] = 1
     assert repr(r) == "<KkResult: 2 spectra, 2 pass, 0 warn, 0 fail>"
+
+
+def test_result_is_stored_bit_for_bit(tmp_path: Path) -> None:
+    z = np.tile(NOISY, (3, 1))
+    z[1, 30] *= 1.2
+    z[2] = np.nan
+    campaign = dt.Campaign.from_arrays(F, z, coordinates={"voltage": [1.0, 2.0, 3.0], "noise": ["a", "b", "c"]})
+    for method in ("lin_kk", "bayesian_hilbert"):
+        r = dt.check_kk(campaign, method=method)
+        dt.save(r, tmp_path / "kk.nc")
+        twin = dt.load(tmp_path / "kk.nc")
+        assert isinstance(twin, dt.KkResult)
+        for name in (*PER_SPECTRUM, "residual", "flagged", "window", "n_rc", "status", "stands_out", "used"):
+            assert getattr(twin, name).tobytes() == getattr(r, name).tobytes(), name
+        assert twin.verdict.tolist() == r.verdict.tolist()
+        assert (twin.reason, twin.notes, dict(twin.options)) == (r.reason, r.notes, dict(r.options))
+        assert list(twin.scores) == list(r.scores)
+        assert twin.coordinates["noise"].tolist() == ["a", "b", "c"]
+
+
+def test_tables_have_a_row_for_each_spectrum_and_each_point() -> None:
+    r = dt.check_kk(dt.Campaign.from_spectra([dt.Spectrum(F, NOISY), dt.Spectrum(F[:60], NOISY[:60])]))
+    summary, frame = r.summary(), r.to_frame()
+    assert summary["verdict"].tolist() == ["pass", "pass"]
+    assert summary["noise"].tolist() == r.noise.tolist()
+    assert len(frame) == 131
+    assert frame["residual_real"].to_numpy()[71:].tolist() == r.residual.real[1, :60].tolist()

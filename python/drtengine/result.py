@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
 from types import MappingProxyType
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from . import tables
 from ._native import ISA, core
 from .basis import Basis
 from .campaign import Campaign, frequency_grids
@@ -32,11 +32,7 @@ _PER_SPECTRUM = {  # name: (unit per ohm of impedance, description)
     "lambda_": ("1", "regularisation parameter"),
     "error": ("1", "estimated numerical error of the coefficients, relative to the largest"),
 }
-_TAKEN = {  # names of what else stands in tables
-    *("name", "point", "tau", "frequency", "Z", "Z_real", "Z_imag", "point_time", "used", "in_window", "gamma"),
-    *("coefficients", "residual_rms", "status", *_PER_SPECTRUM),
-}
-_COORDINATE_UNITS = {"voltage": "V", "current": "A", "temperature": "degC", "time": "s", "soc": "1", "cycle": "1"}
+_TAKEN = {*tables.TAKEN, "tau", "in_window", "gamma", "coefficients", "residual_rms", *_PER_SPECTRUM}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -218,7 +214,7 @@ class DrtResult:
         return pd.DataFrame(
             {
                 "name": [self.campaign.label(i) for i in range(len(self))],
-                **{column: self.coordinates[name] for name, column in _columns(self.coordinates).items()},
+                **{column: self.coordinates[name] for name, column in tables.columns(self.coordinates, _TAKEN).items()},
                 **{name: getattr(self, name) for name in _PER_SPECTRUM if name != "error"},
                 "residual_rms": rms,
                 "status": [Status(s).name for s in self.status],
@@ -231,7 +227,7 @@ class DrtResult:
 
         count = self.tau.size
         columns: dict[str, Any] = {"name": np.repeat([self.campaign.label(i) for i in range(len(self))], count)}
-        for name, column in _columns(self.coordinates).items():
+        for name, column in tables.columns(self.coordinates, _TAKEN).items():
             columns[column] = np.repeat(self.coordinates[name], count)
         columns["tau"] = np.tile(self.tau, len(self))
         columns["gamma"] = self.gamma.ravel()
@@ -248,29 +244,21 @@ class DrtResult:
         if self.unit != "ohm":
             units |= {"henry": "H cm2", "farad": "F cm-2"}
         per_tau = ("spectrum", "tau")
-        per_point = ("spectrum", "point")
         variables: dict[str, Any] = {
             "gamma": (per_tau, self.gamma, {"units": self.unit, "long_name": "gamma per unit ln(tau)"}),
             "coefficients": (per_tau, self.coefficients, {"units": self.unit, "long_name": "basis coefficients"}),
             "in_window": (per_tau, self.in_window, {"long_name": "tau within the measured window"}),
-            "frequency": (per_point, self.frequency, {"units": "Hz"}),
-            "Z": (per_point, self.campaign.Z, {"units": "ohm", "long_name": "measured impedance, true sign"}),
-            "used": (per_point, self.used, {"long_name": "points that took part"}),
-            "status": ("spectrum", self.status, {"flags": ", ".join(f"{s.value}: {s.name}" for s in Status)}),
+            **tables.variables_of(self.campaign),
+            "used": (("spectrum", "point"), self.used, {"long_name": "points that took part"}),
+            "status": tables.status_variable(self.status),
         }
         for name, (unit, description) in _PER_SPECTRUM.items():
             attributes = {"units": unit.format(**units), "long_name": description}
             variables[name] = ("spectrum", getattr(self, name), attributes)
-        if self.campaign.point_time is not None:
-            variables["point_time"] = (per_point, self.campaign.point_time, {"units": "s"})
-        coordinates: dict[str, Any] = {"tau": ("tau", self.tau, {"units": "s", "long_name": "relaxation time"})}
-        for name, column in _columns(self.coordinates).items():
-            is_number = self.coordinates[name].dtype.kind == "f"
-            attributes = {"units": _COORDINATE_UNITS[name]} if is_number and name in _COORDINATE_UNITS else {}
-            attributes |= {"coordinate": name} if name != column else {}
-            coordinates[column] = ("spectrum", self.coordinates[name], attributes)
-        if self.campaign.names is not None:
-            coordinates["name"] = ("spectrum", np.array(self.campaign.names))
+        coordinates: dict[str, Any] = {
+            "tau": ("tau", self.tau, {"units": "s", "long_name": "relaxation time"}),
+            **tables.coordinates_of(self.campaign, _TAKEN),
+        }
         dataset = xr.Dataset(
             variables,
             coordinates,
@@ -281,8 +269,7 @@ class DrtResult:
                 "basis": self.basis.shape,
                 "epsilon": self.basis.epsilon,
                 "options": json.dumps(dict(self.options)),
-                "sources": json.dumps(dict(self.campaign.sources)),
-                "campaign_notes": json.dumps(list(self.campaign.notes)),
+                **tables.attributes_of(self.campaign),
                 "notes": json.dumps(list(self.notes)),
             },
         )
@@ -302,22 +289,7 @@ class DrtResult:
             raise InvalidInput(f"the dataset holds {attributes.get('kind', 'something unknown')}, not a DrtResult")
         array = {str(name): np.array(values.values) for name, values in dataset.variables.items()}
         try:
-            frequency = array["frequency"]
-            if np.array_equal(frequency, np.broadcast_to(frequency[0], frequency.shape), equal_nan=True):
-                frequency = frequency[0]  # one row, seen many times
-            campaign = Campaign(
-                frequency,
-                array["Z"],
-                {
-                    str(values.attrs.get("coordinate", name)): array[str(name)]
-                    for name, values in dataset.coords.items()
-                    if name not in ("tau", "name")
-                },
-                names=[str(n) for n in array["name"]] if "name" in array else None,
-                point_time=array.get("point_time"),
-                sources=json.loads(attributes["sources"]),
-                notes=json.loads(attributes["campaign_notes"]),
-            )
+            campaign = tables.campaign_of(dataset, array)
             return cls(
                 basis=Basis(str(attributes["basis"]), float(attributes["epsilon"]), array["tau"]),
                 coefficients=array["coefficients"],
@@ -331,14 +303,3 @@ class DrtResult:
             )
         except KeyError as error:
             raise InvalidInput(f"the dataset lacks {error} of a DrtResult") from error
-
-
-def _columns(coordinates: Iterable[str]) -> dict[str, str]:
-    """Names that coordinates have in tables: such as NetCDF takes, and none of the tables' own."""
-    columns: dict[str, str] = {}
-    for name in coordinates:
-        column = re.sub(r"\W+", "_", name)
-        while column in _TAKEN or column in columns.values():
-            column = f"coordinate_{column}"
-        columns[name] = column
-    return columns

@@ -19,12 +19,14 @@ from ..errors import InvalidInput, MissingExtra, require
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..kk import KkResult
     from ..result import DrtResult
 
-RESULT = "drt.nc"
-"""The file by which a folder is known as one of ours."""
-FIGURES = ("gamma_map", "gamma", "nyquist", "comparison")
-OURS = (RESULT, "gamma.csv", "summary.csv", "comparison.csv", *(f"{f}.{s}" for f in FIGURES for s in ("png", "svg")))
+RESULTS = ("drt.nc", "kk.nc")
+"""The files by which a folder is known as one of ours."""
+FIGURES = ("gamma_map", "gamma", "nyquist", "comparison", "kk_map", "kk_noise", "kk_residuals")
+TABLES = ("gamma.csv", "summary.csv", "comparison.csv", "kk.csv", "kk_residuals.csv")
+OURS = (*RESULTS, *TABLES, *(f"{figure}.{suffix}" for figure in FIGURES for suffix in ("png", "svg")))
 
 _MOST_CURVES = 100
 
@@ -52,9 +54,9 @@ def new_folder(target: Path, *, force: bool = False) -> Iterator[Path]:
     if target.exists() and not target.is_dir():
         raise InvalidInput(f"{target} is a file; give a folder by --out")
     strangers = [name for name in OURS if (target / name).exists()]
-    if strangers and not (force or (target / RESULT).is_file()):
+    if strangers and not (force or any((target / name).is_file() for name in RESULTS)):
         raise InvalidInput(
-            f"{target} has {', '.join(strangers)} but no {RESULT}, so they may not come from drtengine; "
+            f"{target} has {', '.join(strangers)} but no {' or '.join(RESULTS)}, so they may not come from drtengine; "
             "choose another folder by --out, or --force to replace them"
         )
     # on the same file system, so that moving is renaming: inside the target where there is one
@@ -79,7 +81,7 @@ def write_result(result: DrtResult, folder: Path, along: str | None) -> list[str
     list of str
         What is to be told of the figures.
     """
-    store.save(result, folder / RESULT)
+    store.save(result, folder / RESULTS[0])
     write_table(result.to_frame(), folder / "gamma.csv")
     write_table(result.summary(), folder / "summary.csv")
     try:
@@ -96,6 +98,34 @@ def write_result(result: DrtResult, folder: Path, along: str | None) -> list[str
     plot.save(plot.nyquist(result, along=along, spectra=shown), folder / "nyquist")
     few = shown.size < len(result)
     return [f"the Nyquist plot shows {shown.size} of {len(result)} spectra, evenly chosen"] if few else []
+
+
+def write_check(result: KkResult, folder: Path, along: str | None) -> list[str]:
+    """Write a check of Kramers-Kronig validity as NetCDF, CSV and figures.
+
+    Returns
+    -------
+    list of str
+        What is to be told of the figures.
+    """
+    store.save(result, folder / RESULTS[1])
+    write_table(result.summary(), folder / "kk.csv")
+    write_table(result.to_frame(), folder / "kk_residuals.csv")
+    try:
+        require("matplotlib", "plot")
+    except MissingExtra as error:
+        return [f"no figures: {error}"]
+    from .. import plot
+
+    if not np.isfinite(result.residual).any():
+        return ["no figures: none of the spectra could be tested"]
+    if len(result) == 1:
+        plot.save(plot.kk_residuals(result), folder / "kk_residuals")
+    else:
+        plot.save(plot.kk_map(result, along=along), folder / "kk_map")
+        if result.options["method"] == "lin_kk":
+            plot.save(plot.kk_noise(result, along=along), folder / "kk_noise")
+    return []
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

@@ -191,7 +191,7 @@ def check_kk(
             "density": density,
             "extension": extension,
             "weights": weights if isinstance(weights, str) else "array",
-            "limits": asdict(limits),
+            "limits": {name: list(x) if isinstance(x, tuple) else x for name, x in asdict(limits).items()},
             "f_min": f_min,
             "f_max": f_max,
             "exclude": None if exclude is None else "points",

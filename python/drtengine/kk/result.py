@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
@@ -11,11 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import tables
+from .._native import ISA
 from ..campaign import Campaign
+from ..errors import InvalidInput
 from ..spectrum import BoolArray, ComplexArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
 PER_SPECTRUM = {  # name: (unit, description)
     "noise": ("1", "noise of each part relative to abs(Z), corrected for degrees of freedom"),
@@ -28,6 +33,11 @@ PER_SPECTRUM = {  # name: (unit, description)
     "drift": ("1", "relative change of Z during the sweep"),
     "u_drift": ("1", "standard uncertainty of drift"),
 }
+_BY_SPECTRUM = ("verdict", "n_rc", "representation", "stands_out")
+_TAKEN = {
+    *tables.TAKEN, *PER_SPECTRUM, *_BY_SPECTRUM, "flagged", "residual", "residual_real", "residual_imag", "window",
+    "window_low", "window_high", "end", "part",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -149,7 +159,7 @@ class KkResult:
         return pd.DataFrame(
             {
                 "name": [self.campaign.label(i) for i in range(len(self))],
-                **self.coordinates,
+                **{column: self.coordinates[name] for name, column in tables.columns(self.coordinates, _TAKEN).items()},
                 "verdict": self.verdict,
                 **{name: getattr(self, name) for name in PER_SPECTRUM},
                 "n_rc": self.n_rc,
@@ -161,3 +171,80 @@ class KkResult:
                 "reason": self.reason,
             }
         )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Give the residuals as a long table: one row for each spectrum and point."""
+        import pandas as pd
+
+        rows, points = np.nonzero(self.campaign.is_point)
+        names = np.array([self.campaign.label(i) for i in range(len(self))])
+        named = tables.columns(self.coordinates, _TAKEN)
+        return pd.DataFrame(
+            {
+                "name": names[rows],
+                **{column: self.coordinates[name][rows] for name, column in named.items()},
+                "frequency": self.frequency[rows, points],
+                "residual_real": self.residual.real[rows, points],
+                "residual_imag": self.residual.imag[rows, points],
+                "used": self.used[rows, points],
+                "flagged": self.flagged[rows, points],
+            }
+        )
+
+    def to_dataset(self) -> xr.Dataset:
+        """Give a copy of everything as an xarray Dataset, with units, options and provenance in the attributes."""
+        import xarray as xr
+
+        from .. import __version__
+
+        per_point = ("spectrum", "point")
+        variables: dict[str, Any] = {
+            **tables.variables_of(self.campaign),
+            "residual": (per_point, self.residual, {"units": "1", "long_name": "(Z - fit)/abs(Z)"}),
+            "flagged": (per_point, self.flagged, {"long_name": "points that stand out"}),
+            "used": (per_point, self.used, {"long_name": "points that were looked at"}),
+            "window": (("spectrum", "end"), self.window, {"units": "Hz", "long_name": "lowest and highest valid"}),
+            "status": tables.status_variable(self.status),
+            "reason": ("spectrum", np.array(self.reason)),
+            **{name: ("spectrum", getattr(self, name)) for name in _BY_SPECTRUM},
+            **{f"score_{name}": (("spectrum", "part"), values, {"units": "1"}) for name, values in self.scores.items()},
+        }
+        for name, (unit, description) in PER_SPECTRUM.items():
+            variables[name] = ("spectrum", getattr(self, name), {"units": unit, "long_name": description})
+        attributes = {
+            "kind": "KkResult",
+            "drtengine": __version__,
+            "instruction_set": ISA,
+            "options": json.dumps(dict(self.options)),
+            **tables.attributes_of(self.campaign),
+            "notes": json.dumps(list(self.notes)),
+        }
+        return xr.Dataset(variables, tables.coordinates_of(self.campaign, _TAKEN), attributes).copy(deep=True)
+
+    @classmethod
+    def from_dataset(cls, dataset: xr.Dataset) -> KkResult:
+        """Undo `to_dataset`.
+
+        Raises
+        ------
+        InvalidInput
+            If the dataset does not hold a `KkResult`, or not all of it.
+        """
+        attributes = dataset.attrs
+        if attributes.get("kind") != "KkResult":
+            raise InvalidInput(f"the dataset holds {attributes.get('kind', 'something unknown')}, not a KkResult")
+        array = {str(name): np.array(values.values) for name, values in dataset.variables.items()}
+        try:
+            return cls(
+                campaign=tables.campaign_of(dataset, array),
+                reason=[str(reason) for reason in array["reason"]],
+                verdict=array["verdict"].astype("U4"),
+                representation=array["representation"].astype("U10"),
+                **{name: array[name] for name in (*PER_SPECTRUM, "n_rc", "stands_out", "status")},
+                **{name: array[name] for name in ("residual", "flagged", "used", "window")},
+                scores={n.removeprefix("score_"): array[n] for n in array if n.startswith("score_")},
+                options=json.loads(attributes["options"]),
+                notes=json.loads(attributes["notes"]),
+            )
+        except KeyError as error:
+            raise InvalidInput(f"the dataset lacks {error} of a KkResult") from error

@@ -14,6 +14,7 @@ from .distributions import gamma, waterfall
 from .figures import DOUBLE_COLUMN, SINGLE_COLUMN, new_figure, save
 from .maps import intensity_map
 from .spectra import bode, nyquist
+from .validity import kk_map, kk_noise, kk_residuals
 
 __all__ = [
     "DOUBLE_COLUMN",
@@ -21,6 +22,9 @@ __all__ = [
     "bode",
     "gamma",
     "intensity_map",
+    "kk_map",
+    "kk_noise",
+    "kk_residuals",
     "new_figure",
     "nyquist",
     "save",
