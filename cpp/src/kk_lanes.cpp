@@ -121,12 +121,17 @@ KkBasis::KkBasis(const KkModel& model, const double* modulus) : part_(model.part
 void KkBasis::form_products() {
   const Index n = size(), n_blocks = blocks_of(packed(n, 0), kSums);
   products_.assign(static_cast<std::size_t>(n_blocks * points() * kSums), 0);
-  for (Index i = 0; i < n; ++i) {
-    for (Index j = 0; j <= i; ++j) {
-      const Index entry = packed(i, j);
-      double* to = products_.data() + entry / kSums * points() * kSums + entry % kSums;
-      for (Index point = 0; point < points(); ++point) {
-        to[point * kSums] = Q_(2 * point, i) * Q_(2 * point, j) + Q_(2 * point + 1, i) * Q_(2 * point + 1, j);
+  for (Index point = 0; point < points(); ++point) {
+    const double *real = Q_.row(2 * point).data(), *imag = Q_.row(2 * point + 1).data();
+    double* to = products_.data() + point * kSums;
+    Index entry = 0;  // within its block
+    for (Index i = 0; i < n; ++i) {
+      for (Index j = 0; j <= i; ++j) {
+        to[entry] = real[i] * real[j] + imag[i] * imag[j];
+        if (++entry == kSums) {
+          entry = 0;
+          to += points() * kSums;
+        }
       }
     }
   }
