@@ -136,18 +136,13 @@ def bench_numpy(clock: Any, everything: np.ndarray) -> None:
 
     theirs = clock(whole, group=GROUP, label="NumPy lstsq, Z and Y, 200 spectra", spectra=200, rounds=3)
     ours = core.fit_lin_kk(grid_of(everything[:200]).problem(Elements()), tau, 0, False)[1]
-    assert (
-        np.abs(np.concatenate([theirs[0][:71], theirs[0][71:]]) - np.concatenate([ours[0, ::2], ours[0, 1::2]])).max()
-        < 1e-9
-    )
+    assert np.abs(theirs[0] - np.concatenate([ours[0, ::2], ours[0, 1::2]])).max() < 1e-9
 
 
 def bench_impedance_py(clock: Any, everything: np.ndarray) -> None:
-    """linKK with fit_type="complex" and a capacitance; a name that NumPy 2 dropped is put back for its sake."""
+    """linKK with fit_type="complex" and a capacitance; with NumPy 2 it misses a name, which is given to it here."""
     validation = pytest.importorskip("impedance.validation", reason="pip install impedance")
-    for old, new in (("Inf", np.inf), ("NaN", np.nan)):  # what it may ask of NumPy 2
-        vars(validation).setdefault(old, new)
-        vars(validation)["np"].__dict__.setdefault(old, new)
+    validation.circuit_elements.setdefault("np", np)  # it evaluates the text of numbers, "np.float64(1.0)"
     few = everything[:PEER_SPECTRA]
 
     def whole() -> list[Any]:

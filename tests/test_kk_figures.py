@@ -47,7 +47,8 @@ def test_what_lies_outside_of_the_window_is_shaded(result: dt.KkResult) -> None:
     ax = plot.kk_residuals(result, -1)
     low, high = result.window[-1]
     bounds = [p.get_extents().transformed(ax.transData.inverted()) for p in ax.patches if p.get_hatch()]
-    assert len(bounds) == (low > F[-1]) + (high < F[0]) > 0
+    assert len(bounds) == int(low > F[-1]) + int(high < F[0])
+    assert bounds
     assert all(box.x1 == pytest.approx(low) or box.x0 == pytest.approx(high) for box in bounds)
 
 
