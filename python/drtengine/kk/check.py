@@ -73,7 +73,7 @@ def check_kk(
     method : {"lin_kk", "z_hit", "bayesian_hilbert"}
         "z_hit": the modulus from the phase (Ehm et al. 2000), which sees a drift at low frequency well and little
         else; it warns from 3 % and fails from 6 % on. "bayesian_hilbert": each part of Z from the other one (Liu, Wan,
-        Ciucci 2020), with `KkResult.scores`; it warns below an agreement of 0.95 and fails below 0.85. Both are
+        Ciucci 2020), with `KkResult.scores`; it warns below an agreement of 0.85 and fails below 0.75. Both are
         second opinions, coarser than "lin_kk" by far; all the options about fits belong to that.
     representation : {"auto", "impedance", "admittance"}
         What is modelled. "auto" turns to the admittance where the impedance fails: loops and negative resistances

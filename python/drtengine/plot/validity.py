@@ -95,9 +95,9 @@ def _shade_outside(ax: Axes, result: KkResult, spectrum: int, f: FloatArray) -> 
     if result.options["method"] != "lin_kk" or (low <= f.min() and high >= f.max()):
         return
     left, right = ax.get_xlim()
-    ends = ((left, low), (high, right)) if np.isfinite(low) else ((left, right),)
-    for start, stop in ends:
-        if np.isnan(low) or (start < f.max() * 1.0001 and stop > f.min() * 0.9999):
+    ends = [(left, low, low > f.min()), (high, right, high < f.max())] if np.isfinite(low) else [(left, right, True)]
+    for start, stop, cut in ends:
+        if cut:
             ax.axvspan(start, stop, facecolor="none", edgecolor="0.75", hatch="////", lw=0, zorder=0)
     ax.set_xlim(left, right)
 
