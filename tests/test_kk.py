@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import drtengine as dt
+from drtengine.kk.criteria import CRITERIA, _curvatures
 from drtengine.kk.linear import Elements, Grid, complex_pairs, fit, fit_and_test, mu_of, relaxation_times, sweep_time
 from drtengine.kk.model import KkModel
 from drtengine.spectrum import ComplexArray, FloatArray
@@ -273,3 +274,39 @@ def test_search_by_mu_is_many_fits() -> None:
 
 def test_pairs_are_complex_numbers() -> None:
     assert complex_pairs(np.array([[1.0, 2.0, 3.0, 4.0]])).tolist() == [[1 + 2j, 3 + 4j]]
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_criteria_stop_neither_early_nor_late(criterion: str) -> None:
+    """Where chi2 has fallen to the noise, at least one relaxation a decade and not the end of the search."""
+    Z = valid_spectra(30)
+    r = dt.check_kk(dt.Campaign.from_arrays(F, Z), n_rc=criterion, most_rc=40)
+    assert np.sqrt(r.chi2 / (2 * F.size)) == pytest.approx(1e-3, rel=0.6)
+    assert (r.n_rc >= 5).all()
+    assert np.median(r.n_rc) < 30
+    alone = dt.check_kk(dt.Spectrum(F, Z[4]), n_rc=criterion, most_rc=40)
+    assert alone.n_rc[0] == r.n_rc[4]
+
+
+def test_curvature_of_circles() -> None:
+    """An arc of radius 25: curvature 1/25 everywhere, as far as ten points a decade tell, no change of sign; two arcs: one change each way."""
+    s = 2j * np.pi * F
+    one = 50 / (1 + s * 1e-2)
+    inside = slice(25, 45)
+    assert np.abs(_curvatures(one.real[None], one.imag[None]))[0, inside] == pytest.approx(1 / 25, rel=0.1)
+    nothing = np.empty((1, 1))
+    two = one + 50 / (1 + s * 1)
+    assert CRITERIA["sign_changes"](nothing, nothing, one.real[None], one.imag[None])[0] == 0
+    assert CRITERIA["sign_changes"](nothing, nothing, two.real[None], two.imag[None])[0] == 2
+    assert CRITERIA["norm"](np.array([[3.0, 4.0]]), np.ones(2), nothing, nothing)[0] == 2.5
+    assert CRITERIA["apex"](np.array([[2.0, -4.0]]), np.array([2.0, 8.0]), nothing, nothing)[0] == -np.log(3)
+
+
+@pytest.mark.parametrize("method", ["z_hit", "bayesian_hilbert"])
+def test_second_opinions_do_not_depend_on_neighbours(method: str) -> None:
+    Z = valid_spectra(9)
+    whole = dt.check_kk(dt.Campaign.from_arrays(F, Z), method=method)
+    for i in (0, 8):
+        alone = dt.check_kk(dt.Spectrum(F, Z[i]), method=method)
+        assert alone.residual[0].tobytes() == whole.residual[i].tobytes()
+        assert all(alone.scores[name][0].tobytes() == whole.scores[name][i].tobytes() for name in whole.scores)

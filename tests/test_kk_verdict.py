@@ -123,6 +123,12 @@ def test_limits_can_be_moved() -> None:
     assert (dt.check_kk(campaign(VALID["cell"], 1e-3), limits=strict).verdict == "fail").all()
 
 
+@pytest.mark.parametrize("limits", [{"p_warn": 0}, {"noise_fail": np.nan}, {"structure_warn": (0.2, 0.1)}])
+def test_limits_must_make_sense(limits: dict[str, float]) -> None:
+    with pytest.raises(dt.InvalidInput, match=next(iter(limits))):
+        dt.KkLimits(**limits)  # type: ignore[arg-type]
+
+
 def test_a_window_is_found_above_a_drift() -> None:
     """Z rises with the square of the time, which goes by at low frequency."""
     r = dt.check_kk(campaign(CELL.impedance(F) * (1 + 0.5 * TIME**2), 1e-3))

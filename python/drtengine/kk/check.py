@@ -80,7 +80,8 @@ def check_kk(
         need it.
     n_rc : "density", int, "mu" or the name of a criterion
         How many relaxations the reported fit has (residual, chi2, mu, n_rc). "density": as the test. "mu": as many
-        as bring mu down to `mu_stop` (Schönleber 2014). The verdict always comes from the test, because
+        as bring mu down to `mu_stop` (Schönleber 2014). "norm", "curvature", "sign_changes", "apex": by these
+        criteria of Yrjänä and Bobacka (2024). The verdict always comes from the test, because
         the mu rule stops far too early on some valid spectra.
     part : {"both", "real", "imaginary"}
         What the reported fit sees. The elements the part does not know come from the other one.
@@ -125,7 +126,8 @@ def check_kk(
     overall gain, a pure delay, a ramp of the voltage; and slow changes that look like another valid cell.
 
     Boukamp, J. Electrochem. Soc. 142, 1885 (1995), doi:10.1149/1.2044210;
-    Schönleber, Klotz, Ivers-Tiffée, Electrochim. Acta 131, 20 (2014), doi:10.1016/j.electacta.2014.01.034.
+    Schönleber, Klotz, Ivers-Tiffée, Electrochim. Acta 131, 20 (2014), doi:10.1016/j.electacta.2014.01.034;
+    Yrjänä, Bobacka, Electrochim. Acta 504, 144951 (2024), doi:10.1016/j.electacta.2024.144951.
 
     Examples
     --------

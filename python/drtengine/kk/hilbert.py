@@ -193,7 +193,7 @@ def _jensen_shannon(
         x = m[..., None] + np.sqrt(v)[..., None] * nodes
         this = log_density(x, m, v)
         mixed = np.logaddexp(log_density(x, mean, variance), log_density(x, own, own_variance)) - np.log(2)
-        divergence += 0.5 * ((this - mixed) @ weights) / np.log(2)
+        divergence += 0.5 * ((this - mixed) * weights).sum(axis=-1) / np.log(2)
     return np.asarray(1 - np.sqrt(np.clip(divergence, 0, 1)).mean(axis=1))
 
 

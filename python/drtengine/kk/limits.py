@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import InvalidInput
 from ..spectrum import FloatArray, IntArray
 from .linear import Fit
 
@@ -46,6 +47,12 @@ class KkLimits:
     noise_fail: float = 0.03
     p_point: float = 0.001
     point: float = 0.01
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            sizes = np.atleast_1d(np.asarray(value, dtype=np.float64))
+            if not (np.isfinite(sizes) & (sizes > 0)).all() or (np.diff(sizes) < 0).any():
+                raise InvalidInput(f"{name} must be positive and finite, and a pair must rise, got {value!r}")
 
     def size_warn(self, noise: FloatArray) -> FloatArray:
         """Least structure that counts, for a given noise."""

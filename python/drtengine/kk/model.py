@@ -11,10 +11,11 @@ from .._native import core
 from ..errors import InvalidInput
 from ..options import PARTS
 from ..spectrum import ComplexArray, FloatArray, IntArray
+from .criteria import CRITERIA, choose
 from .linear import N_FREE, Elements, Fit, Grid, complex_pairs, fit, mu_of, relaxation_times
 from .structure import DENSITY, EXTENSION
 
-RULES = ("density", "mu")
+RULES = ("density", "mu", *CRITERIA)
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ class KkModel:
         extension = default if self.extension is None else self.extension
         if self.n_rc == "mu":
             return self._fit_by_mu(grid, elements, extension, min(self.most_rc, most))
+        if self.n_rc in CRITERIA:
+            return self._fit_by_criterion(grid, elements, extension, min(self.most_rc, most))
         if self.n_rc == "density":
             tau = relaxation_times(grid.frequency, self.density or DENSITY, extension)
         else:
@@ -97,6 +100,18 @@ class KkModel:
         nothing = np.empty(0)
         found = Fit(nothing, elements, nothing, complex_pairs(residual), nothing, nothing, nothing > 0)
         return found.residual_of(grid.Z), last, count
+
+    def _fit_by_criterion(
+        self, grid: Grid, elements: Elements, extension: float, most: int
+    ) -> tuple[ComplexArray, FloatArray, IntArray]:
+        count = choose(grid, elements, tau_range(grid, extension), most, str(self.n_rc))
+        residual, mu = np.empty(grid.Z.shape, complex), np.empty(len(grid.Z))
+        for number in np.unique(count):
+            rows = np.flatnonzero(count == number)
+            tau = np.geomspace(*tau_range(grid, extension), number)
+            found = fit(grid.take(rows), tau, elements)
+            residual[rows], mu[rows] = found.residual_of(grid.Z[rows]), mu_of(found.elements[:, N_FREE:])
+        return residual, mu, count
 
 
 def tau_range(grid: Grid, extension: float) -> tuple[float, float]:
