@@ -289,7 +289,7 @@ def test_criteria_stop_neither_early_nor_late(criterion: str) -> None:
 
 
 def test_curvature_of_circles() -> None:
-    """An arc of radius 25: curvature 1/25 everywhere, as far as ten points a decade tell, no change of sign; two arcs: one change each way."""
+    """An arc of radius 25 has curvature 1/25, as far as ten points a decade tell; between two arcs it turns twice."""
     s = 2j * np.pi * F
     one = 50 / (1 + s * 1e-2)
     inside = slice(25, 45)
