@@ -112,6 +112,7 @@ def test_broken_spectra_fail_and_stop_no_other(spoil: Any, status: dt.Status) ->
         ({"weights": np.ones(5)}, "shape"),
         ({"f_min": 5, "f_max": 1}, "exchange"),
         ({"n_threads": 0}, "n_threads"),
+        ({"progress": 3}, "callable"),
     ],
 )
 def test_bad_options_are_named(options: dict[str, Any], words: str) -> None:

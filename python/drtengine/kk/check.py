@@ -146,6 +146,7 @@ def check_kk(
     options.check_choice("representation", representation, tuple(REPRESENTATIONS))
     model = KkModel(n_rc, part, inductance, capacitance, mu_stop, most_rc, density, extension)
     limits = _check_limits(limits)
+    _check_progress(progress)
     if method != "lin_kk" and not (model.is_default and representation == "auto" and limits == KkLimits()):
         raise InvalidInput(f"method={method!r} fits no circuit: leave out the options about fits, and limits")
     f_min, f_max = options.check_limits(f_min, f_max)
@@ -207,6 +208,11 @@ def _check_limits(limits: KkLimits | None) -> KkLimits:
     if limits is not None and not isinstance(limits, KkLimits):
         raise InvalidInput(f"limits must be a KkLimits, got {type(limits).__name__}")
     return limits or KkLimits()
+
+
+def _check_progress(progress: object) -> None:
+    if progress is not None and not callable(progress):
+        raise InvalidInput(f"progress must be callable with (done, total), got {progress!r}")
 
 
 @dataclass(frozen=True)
@@ -283,6 +289,8 @@ def _why(campaign: Campaign, row: int, status: Status, used: BoolArray) -> str:
             )
         case Status.TOO_FEW_POINTS if f.size > 3:
             return f"not tested: {f.size} points are too few for {np.log10(f.max() / f.min()):.2g} decades of frequency"
+        case Status.SINGULAR:
+            return "not tested: the causal model cannot be fitted to working precision"
         case Status.PHASE_WRAPS:
             return "not tested: the phase jumps by more than half a turn between two points and cannot be integrated"
         case _:
