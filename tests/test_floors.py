@@ -20,11 +20,11 @@ BINDINGS = Path(__file__).parents[1] / "cpp"
 FLOORS = (
     ("_version", "errors", "_native"),
     (
-        *("spectrum", "basis", "signs", "campaign", "options", "points", "series", "densities"),
+        *("spectrum", "basis", "signs", "campaign", "tables", "options", "points", "series", "densities"),
         *("elements", "smooth", "bands", "methods", "choice"),
         *("regression", "tabular", "geometry", "records", "transients", "voltammetry"),
     ),
-    ("io", "result", "posterior", "drt", "peaks", "reference", "gitt", "ici", "cv", "cycling"),
+    ("io", "result", "posterior", "drt", "peaks", "reference", "kk", "gitt", "ici", "cv", "cycling"),
     ("store", "maps", "simulate", "diffusion"),
     ("plot", "cli"),
 )

@@ -161,9 +161,9 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
         save(result, tmp_path)
     with pytest.raises(InvalidInput, match="is a folder"):
         save(result, "")
-    with pytest.raises(InvalidInput, match="save takes a DrtResult, got Campaign"):
+    with pytest.raises(InvalidInput, match="save takes a DrtResult or a KkResult, got Campaign"):
         save(result.campaign, tmp_path / "r.nc")  # type: ignore[arg-type]
-    with pytest.raises(InvalidInput, match="save takes a DrtResult, got NoneType"):
+    with pytest.raises(InvalidInput, match="save takes a DrtResult or a KkResult, got NoneType"):
         save(None, tmp_path / "r.nc")  # type: ignore[arg-type]
     (tmp_path / "file").write_text("x")
     with pytest.raises(InvalidInput, match=r"the folder .* does not exist"):

@@ -16,6 +16,7 @@
 #include <complex>
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace drtengine::bindings {
 
@@ -56,6 +57,11 @@ py::array_t<double> to_numpy(Matrix&& matrix) {
   }
 }
 
+inline py::array_t<std::int8_t> status_to_numpy(const std::vector<Status>& status) {
+  return py::array_t<std::int8_t>(static_cast<Index>(status.size()),
+                                  reinterpret_cast<const std::int8_t*>(status.data()));
+}
+
 template <class F>
 auto without_gil(F&& f) {
   const py::gil_scoped_release released;
@@ -73,5 +79,6 @@ void register_basis(py::module_& m);
 void register_ridge(py::module_& m);
 void register_log_smooth(py::module_& m);
 void register_elements(py::module_& m);
+void register_kramers_kronig(py::module_& m);
 
 }  // namespace drtengine::bindings

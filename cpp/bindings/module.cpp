@@ -24,6 +24,7 @@ PYBIND11_MODULE(DRTENGINE_MODULE, m, py::mod_gil_not_used()) {
   register_ridge(m);
   register_log_smooth(m);
   register_elements(m);
+  register_kramers_kronig(m);
 }
 
 }  // namespace drtengine::bindings

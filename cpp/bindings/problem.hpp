@@ -34,9 +34,4 @@ inline py::array_t<std::int8_t> bytes_to_numpy(const std::vector<std::int8_t>& v
   return py::array_t<std::int8_t>(static_cast<Index>(values.size()), values.data());
 }
 
-inline py::array_t<std::int8_t> status_to_numpy(const std::vector<Status>& status) {
-  return py::array_t<std::int8_t>(static_cast<Index>(status.size()),
-                                  reinterpret_cast<const std::int8_t*>(status.data()));
-}
-
 }  // namespace drtengine::bindings

@@ -27,6 +27,7 @@ from .errors import DataWarning, DrtengineError, InvalidInput, MissingExtra, Sta
 from .gitt import GittResult, fit_gitt
 from .ici import IciResult, fit_ici
 from .io import read, read_table
+from .kk import KkLimits, KkResult, check_kk
 from .maps import compare_maps, map_gamma
 from .peaks import DEFAULT_PROCESSES, find_peaks, fit_components, integrate_processes, track_peaks
 from .result import DrtResult
@@ -47,12 +48,15 @@ __all__ = [
     "GittResult",
     "IciResult",
     "InvalidInput",
+    "KkLimits",
+    "KkResult",
     "MissingExtra",
     "Spectrum",
     "Status",
     "UnreadableFile",
     "__version__",
     "analyze_cv",
+    "check_kk",
     "compare_diffusion",
     "compare_maps",
     "expand",

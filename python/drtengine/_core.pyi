@@ -59,6 +59,18 @@ class ElementsProblem(TypedDict):
     n_threads: int
     progress: Callable[[int, int], object] | None
 
+class KkProblem(TypedDict):
+    omega: Float  # [point], rad/s
+    admittance: bool
+    inductance: bool
+    capacitance: bool
+    part: int  # 0 both, 1 real, 2 imaginary
+    X: NDArray[np.complex128]  # [spectrum, point], impedance or admittance
+    weights: Float  # relative to 1/|X|: [0, 0] for ones, or [spectrum, point]
+    time: Float  # from 0 to 1: [1 or spectrum, point], or [0, 0] where nothing is tested
+    n_threads: int
+    progress: Callable[[int, int], object] | None
+
 isa: str
 cpu_level: str
 
@@ -96,3 +108,13 @@ def profile_elements(
     ...
 def element_gamma(parameters: Float, covariance: Float, log_tau: Float) -> tuple[Float, Float]: ...
 def element_integrals(parameters: Float, covariance: Float, log_low: Float, log_high: Float) -> tuple[Float, Float]: ...
+
+# elements, residual, rest, scores, squares of the rest, scale of the drift, leverage, status
+def fit_lin_kk(
+    problem: KkProblem, tau: Float, n_cosines: int, leverage: bool
+) -> tuple[Float, Float, Float, Float, Float, Float, Float, NDArray[np.int8]]: ...
+
+# mu, chi2 [spectrum, number - 1], elements, residual, status
+def scan_lin_kk(
+    problem: KkProblem, lowest_tau: float, highest_tau: float, most: int, stop_at: float, keep_all: bool
+) -> tuple[Float, Float, Float, Float, NDArray[np.int8]]: ...

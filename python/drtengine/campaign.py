@@ -235,6 +235,57 @@ class Campaign:
             self.frequency, self.Z, table, self.names, self.point_time, sources=self.sources, notes=self.notes
         )
 
+    def masked(self, *, points: ArrayLike | None = None, spectra: ArrayLike | None = None) -> Campaign:
+        """Return the campaign without some points and spectra; a note, which every later result carries, tells which.
+
+        Parameters
+        ----------
+        points : array_like of bool, shape [spectrum, point], optional
+            True where a point is left out. What is left of a spectrum moves together.
+        spectra : array_like of bool, shape [spectrum], optional
+            True where a spectrum is left out.
+
+        Raises
+        ------
+        InvalidInput
+            If a mask has another shape or type, or nothing is left.
+
+        Examples
+        --------
+        >>> f = np.geomspace(1e5, 1e-2, 71)
+        >>> campaign = Campaign.from_arrays(f, 10 + 50 / (1 + 2j * np.pi * f[None, :] * [[1e-3], [1e-2]]))
+        >>> campaign.masked(spectra=[True, False]).notes
+        ('1 of 2 spectra left out: spectrum 0',)
+        """
+        out = self.is_point & _mask("points", points, self.Z.shape)
+        gone = _mask("spectra", spectra, (len(self),)) | (out == self.is_point).all(axis=1)
+        if gone.all():
+            raise InvalidInput("nothing is left of the campaign; leave fewer points or spectra out")
+        labels = [self.label(i) for i in range(len(self))]
+        notes = list(self.notes)
+        if gone.any():
+            listed = _listed([labels[i] for i in np.flatnonzero(gone)])
+            notes.append(f"{gone.sum()} of {len(self)} spectra left out: {listed}")
+        kept = np.flatnonzero(~gone)
+        for i in kept[out[kept].any(axis=1)]:
+            at = [f"{f:.4g} Hz" for f in self.frequency[i][out[i]]]
+            notes.append(f"{labels[i]}: {len(at)} point(s) left out: {_listed(at)}")
+        order = np.argsort(out[kept], axis=1, kind="stable")  # what is left out moves to the end, as padding
+
+        def without(table: NDArray[Any]) -> NDArray[Any]:
+            return np.take_along_axis(np.where(out[kept], np.nan, table[kept]), order, axis=1)
+
+        campaign = self[kept]
+        return Campaign(
+            without(self.frequency) if out[kept].any() else campaign.frequency,
+            without(self.Z),
+            campaign.coordinates,
+            [labels[i] for i in kept],
+            None if self.point_time is None else without(self.point_time),
+            sources=self.sources,
+            notes=notes,
+        )
+
     @property
     def is_shared(self) -> bool:
         """Whether `frequency` is one row seen many times."""
@@ -300,6 +351,22 @@ def frequency_grids(frequency: FloatArray, used: BoolArray) -> list[tuple[IntArr
     for i, row in enumerate(np.where(used, frequency, np.nan)):
         groups.setdefault(row.tobytes(), []).append(i)
     return [(np.array(rows), used[rows[0]]) for rows in groups.values()]
+
+
+def _mask(name: str, mask: ArrayLike | None, shape: tuple[int, ...]) -> BoolArray:
+    """Check a mask of what is left out; None leaves nothing out."""
+    if mask is None:
+        return np.zeros(shape, dtype=bool)
+    array = np.asarray(mask)
+    if array.dtype != np.bool_ or array.shape != shape:
+        raise InvalidInput(f"{name} must be a mask of shape {shape}, got {array.dtype} of shape {array.shape}")
+    return array
+
+
+def _listed(names: Sequence[str], most: int = 12) -> str:
+    """Name as many as one reads, and count the others."""
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest
 
 
 def _padded(rows: Sequence[NDArray[Any]], dtype: type) -> NDArray[Any]:

@@ -55,6 +55,11 @@ class Status(enum.IntEnum):
     ZERO_IMPEDANCE = 9
     """Z is zero at a point that is used, where weights relative to Z have no value."""
 
+    NARROW_WINDOW = 10
+    """One decade of frequency or less, where Kramers and Kronig have nothing to say."""
+    PHASE_WRAPS = 11
+    """The phase jumps by more than half a turn between two points, so that it cannot be integrated."""
+
     @property
     def has_answer(self) -> bool:
         """Whether the arrays hold numbers for a spectrum of this status."""

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import options
+from . import options, tables
 from ._version import __version__
 from .basis import positive_array
 from .errors import InvalidInput
 from .points import measured_window
 from .posterior import gamma_band
-from .result import COORDINATE_UNITS, DrtResult, column_names
+from .result import DrtResult
 from .series import INDEX, Selection, Series, arrange
 from .spectrum import BoolArray, FloatArray, IntArray, frozen_array
 
@@ -123,7 +123,7 @@ def map_gamma(
     variables["in_window"] = (("branch", *dims), np.stack(measured), {"long_name": "tau within the measured window"})
     variables["measured"] = (("branch", column), np.stack([~np.isnan(blend.weight) for blend in blends]),
                              {"long_name": "the branch has a spectrum here, or neighbours"})  # fmt: skip
-    units = {"units": COORDINATE_UNITS[series.along]} if series.along in COORDINATE_UNITS else {}
+    units = {"units": tables.COORDINATE_UNITS[series.along]} if series.along in tables.COORDINATE_UNITS else {}
     dataset = xr.Dataset(
         variables,
         {
@@ -270,7 +270,7 @@ def _coordinate(result: DrtResult, series: Series) -> tuple[str, NDArray[Any]]:
     """Name that the coordinate of a series has in a dataset, and its values [spectrum]."""
     if series.along == INDEX:
         return INDEX, np.arange(len(result))
-    return column_names([series.along], {"branch", "tau", *_MEANING})[series.along], result.coordinates[series.along]
+    return tables.columns([series.along], {"branch", "tau", *_MEANING})[series.along], result.coordinates[series.along]
 
 
 def _grid(at: ArrayLike, along: str, values: NDArray[Any]) -> FloatArray:

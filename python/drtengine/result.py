@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
 from types import MappingProxyType
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from . import tables
 from ._native import ISA, core
 from .basis import Basis, positive_array
 from .campaign import Campaign, frequency_grids
@@ -39,26 +39,10 @@ _PER_SPECTRUM = {  # name: (unit per ohm of impedance, description)
     "u_R_pol_window": ("{ohm}", "standard uncertainty of R_pol_window"),
     "error": ("1", "estimated numerical error of the coefficients, relative to the largest"),
 }
-_TAKEN = {  # names of what else stands in tables
-    *(
-        "name",
-        "point",
-        "tau",
-        "frequency",
-        "Z",
-        "Z_real",
-        "Z_imag",
-        "point_time",
-        "used",
-        "outliers",
-        "in_window",
-        "gamma",
-    ),
-    *("gamma_low", "gamma_high", "coefficients", "residual_rms", "status", "method", "weighting", *_PER_SPECTRUM),
+_TAKEN = {
+    *(*tables.TAKEN, "tau", "in_window", "gamma", "gamma_low", "gamma_high", "coefficients", "residual_rms"),
+    *("outliers", "method", "weighting", *_PER_SPECTRUM),
 }
-COORDINATE_UNITS = {"voltage": "V", "current": "A", "temperature": "degC", "time": "s", "soc": "1", "cycle": "1"}
-
-
 _OF_ELEMENTS = {  # arrays of an ElementFit: dimensions in a dataset
     "parameters": ("spectrum", "parameter"),
     "covariance": ("spectrum", "parameter", "parameter_too"),
@@ -332,7 +316,7 @@ class DrtResult:
         return pd.DataFrame(
             {
                 "name": [self.campaign.label(i) for i in range(len(self))],
-                **{column: self.coordinates[name] for name, column in column_names(self.coordinates).items()},
+                **{column: self.coordinates[name] for name, column in tables.columns(self.coordinates, _TAKEN).items()},
                 "method": self.method,
                 **{name: getattr(self, name) for name in _PER_SPECTRUM if name != "error" and self._is_known(name)},
                 "residual_rms": rms,
@@ -350,7 +334,7 @@ class DrtResult:
 
         count = self.tau.size
         columns: dict[str, Any] = {"name": np.repeat([self.campaign.label(i) for i in range(len(self))], count)}
-        for name, column in column_names(self.coordinates).items():
+        for name, column in tables.columns(self.coordinates, _TAKEN).items():
             columns[column] = np.repeat(self.coordinates[name], count)
         columns["tau"] = np.tile(self.tau, len(self))
         columns["gamma"] = self.gamma.ravel()
@@ -374,13 +358,12 @@ class DrtResult:
             "gamma": (per_tau, self.gamma, {"units": self.unit, "long_name": "gamma per unit ln(tau)"}),
             "coefficients": (per_tau, self.coefficients, {"units": self.unit, "long_name": "basis coefficients"}),
             "in_window": (per_tau, self.in_window, {"long_name": "tau within the measured window"}),
-            "frequency": (per_point, self.frequency, {"units": "Hz"}),
-            "Z": (per_point, self.campaign.Z, {"units": "ohm", "long_name": "measured impedance, true sign"}),
+            **tables.variables_of(self.campaign),
             "used": (per_point, self.used, {"long_name": "points that took part"}),
             "outliers": (per_point, self.outliers, {"long_name": "points that stood out and weigh less"}),
             "method": ("spectrum", self.method.astype(object), {"long_name": "how gamma was estimated"}),
             "weighting": ("spectrum", self.weighting.astype(object), {"long_name": "weights of the residuals"}),
-            "status": ("spectrum", self.status, {"flags": ", ".join(f"{s.value}: {s.name}" for s in Status)}),
+            "status": tables.status_variable(self.status),
         }
         for name, (unit, description) in _PER_SPECTRUM.items():
             attributes = {"units": unit.format(**units), "long_name": description}
@@ -394,16 +377,10 @@ class DrtResult:
         for name, array in (("gamma_low", self.gamma_low), ("gamma_high", self.gamma_high)):
             if array is not None:
                 variables[name] = (per_tau, array, {"units": self.unit, "long_name": f"band of gamma, {name[6:]} end"})
-        if self.campaign.point_time is not None:
-            variables["point_time"] = (per_point, self.campaign.point_time, {"units": "s"})
-        coordinates: dict[str, Any] = {"tau": ("tau", self.tau, {"units": "s", "long_name": "relaxation time"})}
-        for name, column in column_names(self.coordinates).items():
-            is_number = self.coordinates[name].dtype.kind == "f"
-            attributes = {"units": COORDINATE_UNITS[name]} if is_number and name in COORDINATE_UNITS else {}
-            attributes |= {"coordinate": name} if name != column else {}
-            coordinates[column] = ("spectrum", self.coordinates[name], attributes)
-        if self.campaign.names is not None:
-            coordinates["name"] = ("spectrum", np.array(self.campaign.names))
+        coordinates: dict[str, Any] = {
+            "tau": ("tau", self.tau, {"units": "s", "long_name": "relaxation time"}),
+            **tables.coordinates_of(self.campaign, _TAKEN),
+        }
         dataset = xr.Dataset(
             variables,
             coordinates,
@@ -414,8 +391,7 @@ class DrtResult:
                 "basis": self.basis.shape,
                 "epsilon": self.basis.epsilon,
                 "options": json.dumps(dict(self.options)),
-                "sources": json.dumps(dict(self.campaign.sources)),
-                "campaign_notes": json.dumps(list(self.campaign.notes)),
+                **tables.attributes_of(self.campaign),
                 "notes": json.dumps(list(self.notes)),
             },
         )
@@ -435,22 +411,7 @@ class DrtResult:
             raise InvalidInput(f"the dataset holds {attributes.get('kind', 'something unknown')}, not a DrtResult")
         array = {str(name): np.array(values.values) for name, values in dataset.variables.items()}
         try:
-            frequency = array["frequency"]
-            if np.array_equal(frequency, np.broadcast_to(frequency[0], frequency.shape), equal_nan=True):
-                frequency = frequency[0]  # one row, seen many times
-            campaign = Campaign(
-                frequency,
-                array["Z"],
-                {
-                    str(values.attrs.get("coordinate", name)): array[str(name)]
-                    for name, values in dataset.coords.items()
-                    if name not in ("tau", "name")
-                },
-                names=[str(n) for n in array["name"]] if "name" in array else None,
-                point_time=array.get("point_time"),
-                sources=json.loads(attributes["sources"]),
-                notes=json.loads(attributes["campaign_notes"]),
-            )
+            campaign = tables.campaign_of(dataset, array)
             return cls(
                 basis=Basis(str(attributes["basis"]), float(attributes["epsilon"]), array["tau"]),
                 method=array["method"].astype(str),
@@ -472,17 +433,6 @@ class DrtResult:
             )
         except KeyError as error:
             raise InvalidInput(f"the dataset lacks {error} of a DrtResult") from error
-
-
-def column_names(coordinates: Iterable[str], taken: Collection[str] = _TAKEN) -> dict[str, str]:
-    """Names that coordinates have in tables: such as NetCDF takes, and none that is `taken`."""
-    columns: dict[str, str] = {}
-    for name in coordinates:
-        column = re.sub(r"\W+", "_", name)
-        while column in taken or column in columns.values():
-            column = f"coordinate_{column}"
-        columns[name] = column
-    return columns
 
 
 def _elements(array: Mapping[str, NDArray[Any]], campaign: Campaign, options: Mapping[str, Any]) -> ElementFit | None:

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from .errors import InvalidInput, UnreadableFile
+from .kk import KkResult
 from .result import DrtResult
 
 if TYPE_CHECKING:
     import xarray as xr
 
-_COMPLEX = "Z"
+Result: TypeAlias = DrtResult | KkResult
+
+_KINDS: dict[str, type[Result]] = {"DrtResult": DrtResult, "KkResult": KkResult}
+_COMPLEX = ("Z", "residual")
 
 
-def save(result: DrtResult, path: str | os.PathLike[str]) -> None:
+def save(result: Result, path: str | os.PathLike[str]) -> None:
     """Write a result to a NetCDF file, whole or not at all.
 
-    Complex numbers are stored as two variables, ``Z_real`` and ``Z_imag``.
+    Complex numbers are stored as two variables, such as ``Z_real`` and ``Z_imag``.
 
     Parameters
     ----------
-    result : DrtResult
+    result : DrtResult or KkResult
     path : path-like
         Replaced if it exists.
 
@@ -33,16 +37,18 @@ def save(result: DrtResult, path: str | os.PathLike[str]) -> None:
     InvalidInput
         If `result` is something else, the folder does not exist, or the file cannot be written.
     """
-    if not isinstance(result, DrtResult):
-        raise InvalidInput(f"save takes a DrtResult, got {type(result).__name__}")
+    if not isinstance(result, tuple(_KINDS.values())):
+        raise InvalidInput(f"save takes a DrtResult or a KkResult, got {type(result).__name__}")
     target = Path(path)
     if target.is_dir():
         raise InvalidInput(f"{target} is a folder; give the name of a file in it")
     if not target.parent.is_dir():
         raise InvalidInput(f"{target}: the folder {target.parent} does not exist")
     dataset = result.to_dataset()
-    Z = dataset[_COMPLEX]
-    dataset = dataset.drop_vars(_COMPLEX).assign({f"{_COMPLEX}_real": Z.real, f"{_COMPLEX}_imag": Z.imag})
+    for name in _COMPLEX:
+        if name in dataset:
+            halves = {f"{name}_real": dataset[name].real, f"{name}_imag": dataset[name].imag}
+            dataset = dataset.drop_vars(name).assign(halves)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         dataset.to_netcdf(partial, engine="h5netcdf")
@@ -53,7 +59,7 @@ def save(result: DrtResult, path: str | os.PathLike[str]) -> None:
         partial.unlink(missing_ok=True)
 
 
-def load(path: str | os.PathLike[str]) -> DrtResult:
+def load(path: str | os.PathLike[str]) -> Result:
     """Read what `save` wrote.
 
     Raises
@@ -74,17 +80,20 @@ def load(path: str | os.PathLike[str]) -> DrtResult:
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise UnreadableFile(f"{source}: not a NetCDF-4 file, or a damaged one ({error})") from error
     try:
-        return DrtResult.from_dataset(_with_complex(dataset))
+        kind = _KINDS.get(dataset.attrs.get("kind", ""), DrtResult)  # which says what it misses
+        return kind.from_dataset(_with_complex(dataset))
     except ValueError as error:
         raise UnreadableFile(f"{source}: not a result saved by drtengine, or a damaged one ({error})") from error
 
 
 def _with_complex(dataset: xr.Dataset) -> xr.Dataset:
-    """Put the two halves of Z together; adding them would lose Inf and the sign of zeros."""
-    halves = [f"{_COMPLEX}_real", f"{_COMPLEX}_imag"]
-    if not set(halves) <= set(dataset):
-        return dataset
-    real, imag = (dataset[name] for name in halves)
-    Z = np.empty(real.shape, dtype=np.complex128)
-    Z.real, Z.imag = real, imag
-    return dataset.drop_vars(halves).assign({_COMPLEX: (real.dims, Z)})
+    """Put the two halves of complex variables together; adding them would lose Inf and the sign of zeros."""
+    for name in _COMPLEX:
+        halves = [f"{name}_real", f"{name}_imag"]
+        if not set(halves) <= set(dataset):
+            continue
+        real, imag = (dataset[half] for half in halves)
+        values = np.empty(real.shape, dtype=np.complex128)
+        values.real, values.imag = real, imag
+        dataset = dataset.drop_vars(halves).assign({name: (real.dims, values)})
+    return dataset

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-INVALID, INTERRUPTED = 2, 130
-"""Exit codes: input that cannot be used, and Ctrl-C."""
+SOME_FAIL, INVALID, INTERRUPTED = 1, 2, 130
+"""Exit codes: spectra that fail a check, input that cannot be used, and Ctrl-C."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The commands: drt, peaks, info and demo."""
+"""The commands: drt, peaks, kk, info and demo."""
 
 from __future__ import annotations
 
@@ -18,31 +18,22 @@ from ..drt import fit_drt
 from ..errors import InvalidInput, Status
 from ..io import read
 from ..io.reading import natural_key
+from ..kk import check_kk
 from ..peaks import Processes, find_peaks, integrate_processes, track_peaks
 from ..result import DrtResult
 from ..series import arrange
-from . import terminal
+from . import SOME_FAIL, terminal
+from .checks import check_first, report_check
 from .demo import demonstrate, tell
 from .info import describe
-from .output import new_folder, write_result
+from .output import new_folder, write_check, write_result
 from .processes import parse_processes, report_peaks, saved_result, write_peaks
 
-DEFAULT = {name: parameter.default for name, parameter in inspect.signature(fit_drt).parameters.items()}
-"""The options of `fit_drt`, so that the command line has the same defaults."""
-
-PEAK_DEFAULT, TRACK_DEFAULT = (
+DEFAULT, KK_DEFAULT, PEAK_DEFAULT, TRACK_DEFAULT = (
     {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
-    for function in (find_peaks, track_peaks)
+    for function in (fit_drt, check_kk, find_peaks, track_peaks)
 )
-
-_PLACES = {
-    "branch": "branch",
-    "voltage": "voltage\nV",
-    "soc": "soc",
-    "cycle": "cycle",
-    "temperature": "temperature\n°C",
-}
-"""Coordinates shown beside a spectrum, as headings."""
+"""The options of these functions, so that the command line has the same defaults."""
 
 app = typer.Typer(
     add_completion=False,
@@ -58,6 +49,7 @@ Files = Annotated[
 ]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if needed.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace files in the folder that may not come from drtengine.")]
+Threads = Annotated[int | None, typer.Option(help="Threads; all CPUs if left out.")]
 Format = Annotated[str | None, typer.Option("--format", help="Name of the file format, instead of recognising it.")]
 NamedRanges = Annotated[
     str | None,
@@ -107,7 +99,11 @@ def drt(
         str | None, typer.Option(help="Coordinate of the map, such as voltage or cycle; found if left out.")
     ] = None,
     processes: NamedRanges = None,
-    threads: Annotated[int | None, typer.Option(help="Threads; all CPUs if left out.")] = DEFAULT["n_threads"],
+    kk: Annotated[bool, typer.Option("--kk", help="Check Kramers-Kronig validity first.")] = False,
+    drop_invalid: Annotated[
+        bool, typer.Option("--drop-invalid", help="Leave out spectra that fail this check, and flagged points.")
+    ] = False,
+    threads: Threads = DEFAULT["n_threads"],
     format: Format = None,
     force: Force = False,
 ) -> None:
@@ -123,6 +119,8 @@ def drt(
         with new_folder(out, force=force) as folder:
             campaign = _read(files, format)
             arrange(campaign.coordinates, len(campaign), along)  # before the work, in case there is no such coordinate
+            if kk or drop_invalid:
+                campaign = check_first(campaign, folder, along, threads, f_min, f_max, drop=drop_invalid)
             inversion = perf_counter()
             with terminal.progress("inverting") as hook:
                 result = fit_drt(campaign, **options, progress=hook)
@@ -179,6 +177,44 @@ def peaks(
         report_peaks(tracks, table)
         terminal.show_notes([*result.notes, *tracks.notes, *(table.notes if table else ()), *remarks])
         terminal.say(f"written to {out}{os.sep}")
+
+
+@app.command()
+def kk(
+    files: Files,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for tables and figures, if wanted.")] = None,
+    method: Annotated[str, typer.Option(help="lin_kk, z_hit or bayesian_hilbert.")] = KK_DEFAULT["method"],
+    representation: Annotated[str, typer.Option(help="auto, impedance or admittance.")] = KK_DEFAULT["representation"],
+    f_min: Annotated[float | None, typer.Option(help="Leave out lower frequencies (Hz).")] = None,
+    f_max: Annotated[float | None, typer.Option(help="Leave out higher frequencies (Hz).")] = None,
+    along: Annotated[
+        str | None, typer.Option(help="Coordinate of the map, such as voltage or cycle; found if left out.")
+    ] = None,
+    threads: Threads = KK_DEFAULT["n_threads"],
+    format: Format = None,
+    force: Force = False,
+) -> None:
+    """Check Kramers-Kronig validity: a verdict for every spectrum. Exits with 1 if some fail."""
+    with terminal.reporting():
+        campaign = _read(files, format)
+        arrange(campaign.coordinates, len(campaign), along)
+        start = perf_counter()
+        with terminal.progress("checking") as hook:
+            result = check_kk(
+                campaign, method=method, representation=representation, f_min=f_min, f_max=f_max, n_threads=threads,
+                progress=hook,
+            )  # fmt: skip
+        seconds = perf_counter() - start
+        report_check(result)
+        terminal.show_notes(result.notes)
+        terminal.say(f"{seconds:.3g} s checking ({seconds / len(result) * 1e3:.3g} ms a spectrum)")
+        if out is not None:
+            with new_folder(out, force=force) as folder:
+                remarks = write_check(result, folder, along)
+            terminal.show_notes(remarks)
+            terminal.say(f"written to {out}{os.sep}")
+        if (result.verdict == "fail").any():
+            raise typer.Exit(SOME_FAIL)
 
 
 @app.command()
@@ -246,17 +282,17 @@ def _report(result: DrtResult, processes: Processes | None) -> None:
     """Print a row for each spectrum, as far as there is room, and how many came out how."""
     summary = result.summary()
     ohm, farad = ("Ω", "F") if result.unit == "ohm" else ("Ω cm²", "F/cm²")
-    places = [name for name in _PLACES if name in summary and summary[name].nunique() > 1]
-    columns = {_PLACES.get(name, name): summary[name].map(_short) for name in ("name", *places)}
-    columns[f"R_inf\n{ohm}"] = summary["R_inf"].map(_short)
-    columns[f"R_pol\n{ohm}"] = summary["R_pol"].map(_short)
-    columns[f"in window\n{ohm}"] = summary["R_pol_window"].map(_short)
+    columns = terminal.places(summary)
+    columns[f"R_inf\n{ohm}"] = summary["R_inf"].map(terminal.short)
+    columns[f"R_pol\n{ohm}"] = summary["R_pol"].map(terminal.short)
+    columns[f"in window\n{ohm}"] = summary["R_pol_window"].map(terminal.short)
     if processes is not None:
         columns |= {
-            f"{n}\n{ohm}": [_short(R) for R in column] for n, column in zip(processes.names, processes.R.T, strict=True)
+            f"{n}\n{ohm}": [terminal.short(R) for R in column]
+            for n, column in zip(processes.names, processes.R.T, strict=True)
         }
     if result.options["capacitance"]:
-        columns[f"C_0\n{farad}"] = summary["C_0"].map(_short)
+        columns[f"C_0\n{farad}"] = summary["C_0"].map(terminal.short)
     columns["λ"] = summary["lambda_"].map(lambda value: f"{value:.1e}")
     columns["residual\n%"] = (100 * summary["residual_rms"]).map(lambda value: f"{value:.2f}")
     columns["status"] = summary["status"].map(_words)
@@ -264,10 +300,6 @@ def _report(result: DrtResult, processes: Processes | None) -> None:
     terminal.show_table(list(columns), rows, rest=", all in summary.csv")
     counts = Counter(_words(name) for name in summary["status"])
     terminal.say(f"{len(result)} spectra: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
-
-
-def _short(value: object) -> str:
-    return value if isinstance(value, str) else f"{value:.4g}"
 
 
 def _words(status: str) -> str:

@@ -19,13 +19,24 @@ from ..errors import InvalidInput, MissingExtra, require
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..kk import KkResult
     from ..peaks import Processes
     from ..result import DrtResult
 
-RESULT = "drt.nc"
-"""The file by which a folder is known as one of ours."""
-FIGURES = ("gamma_map", "gamma", "nyquist", "comparison", "peak_map", "tracks", "processes")
-TABLES = ("gamma", "summary", "comparison", "peaks", "tracks", "processes", "shares")
+RESULT, CHECK = "drt.nc", "kk.nc"
+FIGURES = (
+    "gamma_map",
+    "gamma",
+    "nyquist",
+    "comparison",
+    "peak_map",
+    "tracks",
+    "processes",
+    "kk_map",
+    "kk_noise",
+    "kk_residuals",
+)
+TABLES = ("gamma", "summary", "comparison", "peaks", "tracks", "processes", "shares", "kk", "kk_residuals")
 KINETICS = {
     "gitt": ("titration", "pulse", "diffusion"),
     "ici": ("interruptions", "diffusion"),
@@ -33,7 +44,8 @@ KINETICS = {
     "cycling": ("cycling", "differential_capacity"),
 }
 """Figures of the other commands; each also writes a NetCDF file and a table of its own name."""
-RESULTS = (RESULT, *(f"{kind}.nc" for kind in KINETICS))
+RESULTS = (RESULT, CHECK, *(f"{kind}.nc" for kind in KINETICS))
+"""The files by which a folder is known as one of ours."""
 OURS = (
     *RESULTS,
     *(f"{table}.csv" for table in (*TABLES, *KINETICS)),
@@ -68,7 +80,7 @@ def new_folder(target: Path, *, force: bool = False) -> Iterator[Path]:
     strangers = [name for name in OURS if (target / name).exists()]
     if strangers and not (force or any((target / name).is_file() for name in RESULTS)):
         raise InvalidInput(
-            f"{target} has {', '.join(strangers)} but no {RESULT}, so they may not come from drtengine; "
+            f"{target} has {', '.join(strangers)} but no {' or '.join(RESULTS)}, so they may not come from drtengine; "
             "choose another folder by --out, or --force to replace them"
         )
     # on the same file system, so that moving is renaming: inside the target where there is one
@@ -122,6 +134,32 @@ def no_figures() -> str | None:
     except MissingExtra as error:
         return f"no figures: {error}"
     return None
+
+
+def write_check(result: KkResult, folder: Path, along: str | None) -> list[str]:
+    """Write a check of Kramers-Kronig validity as NetCDF, CSV and figures.
+
+    Returns
+    -------
+    list of str
+        What is to be told of the figures.
+    """
+    store.save(result, folder / CHECK)
+    write_table(result.summary(), folder / "kk.csv")
+    write_table(result.to_frame(), folder / "kk_residuals.csv")
+    if problem := no_figures():
+        return [problem]
+    from .. import plot
+
+    if not np.isfinite(result.residual).any():
+        return ["no figures: none of the spectra could be tested"]
+    if len(result) == 1:
+        plot.save(plot.kk_residuals(result), folder / "kk_residuals")
+    else:
+        plot.save(plot.kk_map(result, along=along), folder / "kk_map")
+        if result.options["method"] == "lin_kk":
+            plot.save(plot.kk_noise(result, along=along), folder / "kk_noise")
+    return []
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

@@ -55,8 +55,13 @@ def saved_result(files: list[str]) -> DrtResult | None:
         return None
     path = Path(files[0])
     if (path / RESULT).is_file():
-        return store.load(path / RESULT)
-    return store.load(path) if path.suffix == ".nc" else None
+        path = path / RESULT
+    if path.suffix != ".nc":
+        return None
+    result = store.load(path)
+    if not isinstance(result, DrtResult):
+        raise InvalidInput(f"{path}: holds a {type(result).__name__}; peaks are those of an inversion, as in {RESULT}")
+    return result
 
 
 def write_peaks(result: DrtResult, tracks: Tracks, processes: Processes | None, folder: Path) -> list[str]:

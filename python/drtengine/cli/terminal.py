@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich import box
@@ -17,9 +18,20 @@ from rich.table import Table
 from ..errors import DataWarning, DrtengineError
 from . import INTERRUPTED, INVALID
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 MOST_ROWS = 24
 _MOST_NOTES = 12
 _UNLIMITED = 10_000
+_PLACES = {
+    "branch": "branch",
+    "voltage": "voltage\nV",
+    "soc": "soc",
+    "cycle": "cycle",
+    "temperature": "temperature\n°C",
+}
+"""Coordinates shown beside a spectrum, as headings."""
 _NUMBER = re.compile(r"[-+.\de]*|nan")
 
 
@@ -74,6 +86,17 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, most: i
     Console(width=max(natural, console.width)).print(table)
     if len(rows) > most:
         say(f"... {len(rows) - most} more{rest}")
+
+
+def places(summary: pd.DataFrame) -> dict[str, Any]:
+    """Give the columns of a summary that tell spectra apart, by heading."""
+    telling = [name for name in _PLACES if name in summary and summary[name].nunique() > 1]
+    return {_PLACES.get(name, name): summary[name].map(short) for name in ("name", *telling)}
+
+
+def short(value: object) -> str:
+    """Write a number with four digits."""
+    return value if isinstance(value, str) else f"{value:.4g}"
 
 
 def show_notes(notes: Iterable[str]) -> None:

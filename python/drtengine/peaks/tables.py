@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from .._version import __version__
 from ..campaign import Campaign
 from ..errors import InvalidInput
-from ..result import COORDINATE_UNITS, DrtResult, column_names
+from ..result import DrtResult
 from ..spectrum import IntArray
+from ..tables import COORDINATE_UNITS
+from ..tables import columns as column_names
 
 if TYPE_CHECKING:
     import xarray as xr

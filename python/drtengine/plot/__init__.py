@@ -18,6 +18,7 @@ from .maps import intensity_map
 from .processes import processes, tracks
 from .spectra import bode, nyquist
 from .titrations import diffusion, interruptions, pulse, titration
+from .validity import kk_map, kk_noise, kk_residuals
 from .voltammograms import capacitive_current, capacitive_shares, exponents, peak_exponents, voltammograms
 
 __all__ = [
@@ -34,6 +35,9 @@ __all__ = [
     "grid_map",
     "intensity_map",
     "interruptions",
+    "kk_map",
+    "kk_noise",
+    "kk_residuals",
     "new_figure",
     "nyquist",
     "peak_exponents",

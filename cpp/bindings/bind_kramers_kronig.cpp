@@ -1,0 +1,49 @@
+#include "bindings.hpp"
+#include "drtengine/kramers_kronig.hpp"
+
+namespace drtengine::bindings {
+namespace {
+
+// What comes as a dict with the keys read here (`KkProblem` in _core.pyi); it borrows the dict's arrays.
+struct KkProblem {
+  KkModel model;
+  KkBatch batch;
+
+  explicit KkProblem(const py::dict& d)
+      : model{vector_of(d["omega"].cast<DoubleArray>()),
+              Vector(),
+              d["admittance"].cast<bool>(),
+              d["inductance"].cast<bool>(),
+              d["capacitance"].cast<bool>(),
+              static_cast<Part>(d["part"].cast<int>())},
+        batch{pairs_of(d["X"].cast<ComplexArray>()), matrix_of(d["weights"].cast<DoubleArray>()),
+              matrix_of(d["time"].cast<DoubleArray>()), d["n_threads"].cast<int>(), keep_going(d["progress"])} {}
+};
+
+py::tuple fit(const py::dict& problem, const DoubleArray& tau, Index n_cosines, bool leverage) {
+  KkProblem p(problem);
+  p.model.tau = vector_of(tau);
+  KkFits f = without_gil([&] { return fit_lin_kk(p.model, p.batch, n_cosines, leverage); });
+  return py::make_tuple(to_numpy(std::move(f.elements)), to_numpy(std::move(f.residual)), to_numpy(std::move(f.rest)),
+                        to_numpy(std::move(f.scores)), to_numpy(std::move(f.rest_squares)),
+                        to_numpy(std::move(f.drift_scale)), to_numpy(std::move(f.leverage)), status_to_numpy(f.status));
+}
+
+py::tuple scan(const py::dict& problem, double lowest_tau, double highest_tau, Index most, double stop_at,
+               bool keep_all) {
+  const KkProblem p(problem);
+  KkScan s =
+      without_gil([&] { return scan_lin_kk(p.model, lowest_tau, highest_tau, most, stop_at, keep_all, p.batch); });
+  return py::make_tuple(to_numpy(std::move(s.mu)), to_numpy(std::move(s.chi2)), to_numpy(std::move(s.elements)),
+                        to_numpy(std::move(s.residual)), status_to_numpy(s.status));
+}
+
+}  // namespace
+
+void register_kramers_kronig(py::module_& m) {
+  using py::literals::operator""_a;
+  m.def("fit_lin_kk", &fit, "problem"_a, "tau"_a, "n_cosines"_a, "leverage"_a);
+  m.def("scan_lin_kk", &scan, "problem"_a, "lowest_tau"_a, "highest_tau"_a, "most"_a, "stop_at"_a, "keep_all"_a);
+}
+
+}  // namespace drtengine::bindings
