@@ -1,5 +1,8 @@
 #include "drtengine/lanes.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 namespace drtengine {
 namespace {
 
@@ -149,6 +152,19 @@ void LaneSystems::solve() {
       store(right_side(i0 + i), x[i]);
     }
   }
+}
+
+Vec LaneSystems::log_det() {
+  constexpr Index kFactors = 4;  // few enough that their product neither over- nor underflows
+  double sum[kVecWidth] = {};
+  for (Index begin = 0; begin < n_; begin += kFactors) {
+    Vec product = broadcast(1);
+    for (Index i = begin; i < std::min(begin + kFactors, n_); ++i) product *= at(i, i);
+    double factor[kVecWidth];
+    store(factor, product);
+    for (Index lane = 0; lane < kVecWidth; ++lane) sum[lane] -= 2 * std::log(factor[lane]);
+  }
+  return load(sum);
 }
 
 void LaneSystems::invert() {

@@ -54,8 +54,9 @@ void PivotPool::guess_from(Index problem, const double* x) {
   set_[static_cast<std::size_t>(problem)].assign(next_set_.data(), next);
 }
 
-// kVecWidth problems side by side.
-void PivotPool::solve_values(const Matrices& Q, const double* q, PoolMask problems) {
+// visit(first, count, n): problems by_size_[first...] side by side, of at most n members each.
+template <class Visit>
+void PivotPool::for_each_vector(PoolMask problems, Visit&& visit) {
   by_size_.clear();
   for (; problems != 0; problems &= problems - 1) {
     const Index problem = std::countr_zero(problems);
@@ -66,7 +67,12 @@ void PivotPool::solve_values(const Matrices& Q, const double* q, PoolMask proble
 
   for (std::size_t first = 0; first < by_size_.size(); first += kVecWidth) {
     const std::size_t count = std::min<std::size_t>(kVecWidth, by_size_.size() - first);
-    const auto n = static_cast<Index>(set(by_size_[first + count - 1]).size());
+    visit(first, count, static_cast<Index>(set(by_size_[first + count - 1]).size()));
+  }
+}
+
+void PivotPool::solve_values(const Matrices& Q, const double* q, PoolMask problems) {
+  for_each_vector(problems, [&, this](std::size_t first, std::size_t count, Index n) {
     systems_.resize(n);
     fill_systems(Q, q, first, count, n);
     systems_.factorize();
@@ -76,7 +82,19 @@ void PivotPool::solve_values(const Matrices& Q, const double* q, PoolMask proble
       auto& v = values_[static_cast<std::size_t>(problem)];
       for (std::size_t i = 0; i < set(problem).size(); ++i) v[i] = systems_.right_side(static_cast<Index>(i))[lane];
     }
-  }
+  });
+}
+
+void PivotPool::log_dets(const Matrices& Q, PoolMask problems, double* out) {
+  for (PoolMask rest = problems; rest != 0; rest &= rest - 1) out[std::countr_zero(rest)] = 0;  // of an empty set
+  for_each_vector(problems, [&, this](std::size_t first, std::size_t count, Index n) {
+    systems_.resize(n);
+    fill_systems(Q, q_.data(), first, count, n);
+    systems_.factorize();
+    double value[kVecWidth];
+    store(value, systems_.log_det());
+    for (std::size_t lane = 0; lane < count; ++lane) out[by_size_[first + lane]] = value[lane];
+  });
 }
 
 // Lane by lane Q_ss and -q_s of the problems by_size_[first...]; shorter systems are filled up with

@@ -22,6 +22,7 @@ class LaneSystems {
 
   void factorize();  // A = LL', in place
   void solve();      // right_side <- (LL')^-1 right_side
+  Vec log_det();     // after factorize
   void invert();     // after factorize: entry(i, j), i >= j, becomes the inverse of A
 
  private:

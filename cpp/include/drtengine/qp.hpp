@@ -58,10 +58,15 @@ class PivotPool {
   // out = base + Qv, zero in s, for one problem.
   void apply(const double* Q, const double* base, Index problem, double* out) const;
 
+  // log det Q_ss, written for each of the problems.
+  void log_dets(const Matrices& Q, PoolMask problems, double* out);
+
   const std::vector<Index>& set(Index problem) const { return set_[static_cast<std::size_t>(problem)]; }
   const std::vector<double>& values(Index problem) const { return values_[static_cast<std::size_t>(problem)]; }
 
  private:
+  template <class Visit>
+  void for_each_vector(PoolMask problems, Visit&& visit);
   void fill_systems(const Matrices& Q, const double* q, std::size_t first, std::size_t count, Index n);
   Index exchange(const double* y, double y_limit, double v_limit, Index problem);
   void exchange_worst(const double* Q, const double* y, Index problem);

@@ -1,0 +1,252 @@
+// The evidence of lambda under x >= 0, from the unknowns a that are zero in the non-negative solution
+//   x = x_u + G_:a mu,  G = H^-1 = V diag(1/d) V',  x_u = V (c/d).
+// Residual and penalty are those of x_u less mu'x_u[a], and of the matrices without a
+//   log det H_PP = log det H + log det G_aa,   log det M_PP = log det M + log det (M^-1)_aa.
+#include "drtengine/errors.hpp"
+#include "drtengine/qp.hpp"
+#include "drtengine/scores.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <mutex>
+
+namespace drtengine {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
+// Rounding of x and of the multipliers where G is accurate.
+constexpr double kSignTolerance = 1e-13;
+// The search for the lowest score begins at the likelihood's choice among every fifth lambda, goes on
+// in steps of a decade until the score is so much above the lowest, and narrows down from there.
+constexpr Index kStartStride = 5;
+constexpr double kHopeless = 15;
+
+// What one lambda takes.
+struct Factor {
+  double lambda, information;  // log det H - log det lambda M, of all unknowns
+  Vector to_modes;             // [mode] c/d from b
+  Vector left;                 // [mode] 1 - f
+  RowMatrix G;                 // padded
+  double tolerance;
+
+  Factor(const Modes& modes, const RowMatrix& gram, const RowMatrix& penalty, const PriorVolume& prior, double at)
+      : lambda(at), information(modes.pencil.log_det_H(at) - prior.log_det(at)) {
+    const Pencil& pencil = modes.pencil;
+    const Vector inverse_d = pencil.denominators(at).cwiseInverse(), f = modes.fitted(at);
+    to_modes = (pencil.sigma.cwiseSqrt().array() * inverse_d.array()).matrix();
+    left = 1 - f.array();
+    const Index n = pencil.sigma.size();
+    const RowMatrix half = pencil.V * inverse_d.cwiseSqrt().asDiagonal();
+    Eigen::MatrixXd inverse = Eigen::MatrixXd::Zero(n, n);
+    inverse.selfadjointView<Eigen::Lower>().rankUpdate(half);
+    G = RowMatrix::Zero(n, padded(n));
+    G.leftCols(n) = inverse.selfadjointView<Eigen::Lower>();
+    tolerance = std::max(kSignTolerance, kEpsilon * (gram + at * penalty).norm() * inverse.norm());
+  }
+};
+
+class EvidencePlan final : public Plan {
+ public:
+  EvidencePlan(const Design& design, const Vector& w2, ConstVectorView lattice, const PriorVolume& prior_volume)
+      : modes(design, w2),
+        prior(prior_volume),
+        lambda(lattice),
+        n_basis(design.n_basis),
+        to_x(modes.pencil.V.transpose()),
+        penalty_(design.M),
+        gram_(weighted_gram(design, w2)),
+        factors_(static_cast<std::size_t>(lattice.size())),
+        made_(factors_.size()),
+        start_(modes, every_fifth(lattice), Criterion::kLikelihood, &prior_volume) {
+    const double decades = std::log10(lattice[lattice.size() - 1] / lattice[0]);
+    decade = std::max<Index>(1, std::lround(static_cast<double>(lattice.size() - 1) / decades));
+  }
+
+  std::unique_ptr<Scores> scores() const override;
+
+  Factor factor(double at) const { return {modes, gram_, penalty_, prior, at}; }
+  // Made when first asked for.
+  const Factor& factor_on_lattice(Index place) const {
+    const auto p = static_cast<std::size_t>(place);
+    std::call_once(made_[p], [&] { factors_[p] = std::make_unique<const Factor>(factor(lambda[place])); });
+    return *factors_[p];
+  }
+  // Where the search begins.
+  void start(const Amplitudes& amplitudes, const double* noise, Index count, Index* place) const {
+    RowMatrix scores;
+    start_.scores(amplitudes, noise, count, scores);
+    for (Index i = 0; i < count; ++i) place[i] = kStartStride * lowest_place(&scores(i, 0), scores.cols());
+  }
+
+  Modes modes;
+  const PriorVolume& prior;
+  Vector lambda;
+  Index n_basis, decade;  // the latter in steps of the lattice
+  TileFactor to_x;        // from c/d to x_u
+
+ private:
+  static Vector every_fifth(ConstVectorView lattice) {
+    return lattice(Eigen::seq(0, Eigen::last, Eigen::fix<kStartStride>));
+  }
+
+  RowMatrix penalty_, gram_;
+  mutable std::vector<std::unique_ptr<const Factor>> factors_;
+  mutable std::vector<std::once_flag> made_;
+  LatticeCriterion start_;
+};
+
+class EvidenceScores final : public Scores {
+ public:
+  explicit EvidenceScores(const EvidencePlan& plan)
+      : plan_(plan),
+        zeros_(plan.modes.size(), plan.n_basis, Side::kZeros),
+        scaled_(RowMatrix::Zero(kPool, plan.modes.project.stride())),
+        unconstrained_(kPool, plan.to_x.stride()),
+        G_(static_cast<std::size_t>(kPool)),
+        prior_(static_cast<std::size_t>(kPool), plan.prior.inverse().data()),
+        tolerance_(static_cast<std::size_t>(kPool)) {}
+
+  void load(const RowMatrix& z, const double* noise, Index count) override {
+    amplitudes_.load(plan_.modes, z, count);
+    noise_ = noise;
+    count_ = count;
+    guessed_ = 0;
+  }
+
+  void on_lattice(RowMatrix& scores) override {
+    scores.resize(count_, plan_.lambda.size());
+    std::array<const Factor*, kPool> factors;
+    std::array<double, kPool> score;
+    for (Index l = plan_.lambda.size() - 1; l >= 0; --l) {
+      factors.fill(&plan_.factor_on_lattice(l));
+      evaluate(pool_mask(count_), factors, score);
+      for (Index i = 0; i < count_; ++i) scores(i, l) = score[static_cast<std::size_t>(i)];
+    }
+  }
+
+  double at(Index spectrum, double lambda) override {
+    const Factor factor = plan_.factor(lambda);
+    std::array<const Factor*, kPool> factors;
+    factors.fill(&factor);
+    std::array<double, kPool> score;
+    evaluate(pool_bit(spectrum), factors, score);
+    return score[static_cast<std::size_t>(spectrum)];
+  }
+
+  void lowest(Index* place) override {
+    all_.setConstant(count_, plan_.lambda.size(), std::numeric_limits<double>::quiet_NaN());
+    plan_.start(amplitudes_, noise_, count_, place);
+    visit(place, place, 0);
+    for (const Index direction : {-1, 1}) walk(place, direction * plan_.decade);
+    for (Index step = plan_.decade / 2; step > 0; step /= 2) {
+      std::array<Index, kPool> centre;
+      std::copy(place, place + count_, centre.begin());
+      for (const Index move : {-step, step}) visit(centre.data(), place, move);
+    }
+    for (Index i = 0; i < count_; ++i) {
+      if (!std::isfinite(all_(i, place[i]))) place[i] = plan_.lambda.size() - 1;
+    }
+  }
+
+ private:
+  using Factors = std::array<const Factor*, kPool>;
+
+  // Evaluates the places from[i] + move that are on the lattice, where `open`; lowers best[i].
+  void visit(const Index* from, Index* best, Index move, PoolMask open = ~PoolMask{0}) {
+    Factors factors{};
+    PoolMask fresh = 0;
+    for (Index i = 0; i < count_; ++i) {
+      const Index at = from[i] + move;
+      if (!contains(open, i) || at < 0 || at >= plan_.lambda.size() || !std::isnan(all_(i, at))) continue;
+      factors[static_cast<std::size_t>(i)] = &plan_.factor_on_lattice(at);
+      fresh |= pool_bit(i);
+    }
+    std::array<double, kPool> score;
+    evaluate(fresh, factors, score);
+    for (Index i = 0; i < count_; ++i) {
+      if (!contains(fresh, i)) continue;
+      const double own = all_(i, from[i] + move) = score[static_cast<std::size_t>(i)];
+      if (own < all_(i, best[i])) best[i] = from[i] + move;
+    }
+  }
+
+  void walk(Index* best, Index step) {
+    std::array<Index, kPool> position;
+    std::copy(best, best + count_, position.begin());
+    const Index last = plan_.lambda.size() - 1;
+    for (PoolMask open = pool_mask(count_); open != 0;) {
+      std::array<Index, kPool> next = position;
+      for (Index i = 0; i < count_; ++i) {
+        const auto p = static_cast<std::size_t>(i);
+        next[p] = std::clamp<Index>(position[p] + step, 0, last);
+        if (next[p] == position[p]) open &= ~pool_bit(i);
+      }
+      visit(next.data(), best, 0, open);
+      for (Index i = 0; i < count_; ++i) {
+        const Index at = next[static_cast<std::size_t>(i)];
+        if (!(all_(i, at) < all_(i, best[i]) + kHopeless)) open &= ~pool_bit(i);
+      }
+      position = next;
+    }
+  }
+
+  void evaluate(PoolMask problems, const Factors& factors, std::array<double, kPool>& score) {
+    if (problems == 0) return;
+    for (Index i = 0; i < count_; ++i) {
+      if (!contains(problems, i)) continue;
+      const Factor& own = *factors[static_cast<std::size_t>(i)];
+      G_[static_cast<std::size_t>(i)] = own.G.data();
+      tolerance_[static_cast<std::size_t>(i)] = {own.tolerance, own.tolerance};
+      scaled_.row(i).head(plan_.modes.size()) =
+          amplitudes_.b.row(i).head(plan_.modes.size()).cwiseProduct(own.to_modes.transpose());
+    }
+    plan_.to_x.multiply(scaled_.data(), scaled_.cols(), count_, unconstrained_.data());
+    for (Index i = 0; i < count_; ++i) {
+      if (contains(problems & ~guessed_, i)) zeros_.guess_from(i, &unconstrained_(i, 0));
+    }
+    x_ = unconstrained_;
+    const PoolMask solved = zeros_.solve(G_, x_.data(), tolerance_, problems);
+    guessed_ = (guessed_ & ~problems) | solved;  // the zeros of one lambda are a good guess for the next
+    std::array<double, kPool> log_det_G, log_det_prior;
+    zeros_.log_dets(G_, solved, log_det_G.data());
+    zeros_.log_dets(prior_, solved, log_det_prior.data());
+    for (Index i = 0; i < count_; ++i) {
+      if (!contains(problems, i)) continue;
+      const auto p = static_cast<std::size_t>(i);
+      score[p] = contains(solved, i) ? criterion(i, *factors[p], log_det_G[p] - log_det_prior[p]) : kInfinity;
+    }
+  }
+
+  double criterion(Index i, const Factor& factor, double log_det_ratio) const {
+    const Index n = plan_.modes.size();
+    double misfit = amplitudes_.rest[i] + amplitudes_.squared.row(i).head(n).dot(factor.left);
+    const auto& a = zeros_.set(i);
+    for (std::size_t k = 0; k < a.size(); ++k) misfit -= zeros_.values(i)[k] * unconstrained_(i, a[k]);
+    misfit = std::max(misfit, kEpsilon * amplitudes_.total[i]);
+    const auto rows = static_cast<double>(plan_.modes.n_rows - (n - plan_.n_basis));
+    const double zeros = static_cast<double>(a.size());
+    return rows * std::log(misfit) + factor.information + log_det_ratio + zeros * std::log(factor.lambda);
+  }
+
+  const EvidencePlan& plan_;
+  Amplitudes amplitudes_;
+  const double* noise_ = nullptr;
+  PivotPool zeros_;
+  RowMatrix scaled_, unconstrained_, x_;  // c/d [spectrum, mode]; x_u and x [spectrum, unknown]
+  PivotPool::Matrices G_, prior_;
+  std::vector<PivotPool::Tolerance> tolerance_;
+  PoolMask guessed_ = 0;  // spectra whose zeros are known from another lambda
+};
+
+std::unique_ptr<Scores> EvidencePlan::scores() const { return std::make_unique<EvidenceScores>(*this); }
+
+}  // namespace
+
+std::unique_ptr<Plan> plan_evidence(const Design& design, const Vector& w2, ConstVectorView lattice,
+                                    const PriorVolume& prior) {
+  return std::make_unique<EvidencePlan>(design, w2, lattice, prior);
+}
+
+}  // namespace drtengine
