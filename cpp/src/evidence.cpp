@@ -19,9 +19,10 @@ constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 // Rounding of x and of the multipliers where G is accurate.
 constexpr double kSignTolerance = 1e-13;
 // The search for the lowest score begins at the likelihood's choice among every fifth lambda, goes on
-// in steps of a decade until the score is so much above the lowest, and narrows down from there.
+// in steps of half a decade until the score is so much above the lowest, and narrows down by parabolas.
 constexpr Index kStartStride = 5;
-constexpr double kHopeless = 15;
+constexpr double kHopeless = 3;
+constexpr int kParabolas = 2;
 
 // What one lambda takes.
 struct Factor {
@@ -61,7 +62,7 @@ class EvidencePlan final : public Plan {
         made_(factors_.size()),
         start_(modes, every_fifth(lattice), Criterion::kLikelihood, &prior_volume) {
     const double decades = std::log10(lattice[lattice.size() - 1] / lattice[0]);
-    decade = std::max<Index>(1, std::lround(static_cast<double>(lattice.size() - 1) / decades));
+    stride = std::max<Index>(1, std::lround(static_cast<double>(lattice.size() - 1) / decades / 2));
   }
 
   std::unique_ptr<Scores> scores() const override;
@@ -83,7 +84,7 @@ class EvidencePlan final : public Plan {
   Modes modes;
   const PriorVolume& prior;
   Vector lambda;
-  Index n_basis, decade;  // the latter in steps of the lattice
+  Index n_basis, stride;  // the latter of the search
   TileFactor to_x;        // from c/d to x_u
 
  private:
@@ -101,7 +102,7 @@ class EvidenceScores final : public Scores {
  public:
   explicit EvidenceScores(const EvidencePlan& plan)
       : plan_(plan),
-        zeros_(plan.modes.size(), plan.n_basis, Side::kZeros),
+        zeros_(plan.modes.size(), plan.n_basis, Side::kZeros, true),
         scaled_(RowMatrix::Zero(kPool, plan.modes.project.stride())),
         unconstrained_(kPool, plan.to_x.stride()),
         G_(static_cast<std::size_t>(kPool)),
@@ -138,12 +139,12 @@ class EvidenceScores final : public Scores {
   void lowest(Index* place) override {
     all_.setConstant(count_, plan_.lambda.size(), std::numeric_limits<double>::quiet_NaN());
     plan_.start(amplitudes_, noise_, count_, place);
-    visit(place, place, 0);
-    for (const Index direction : {-1, 1}) walk(place, direction * plan_.decade);
-    for (Index step = plan_.decade / 2; step > 0; step /= 2) {
-      std::array<Index, kPool> centre;
-      std::copy(place, place + count_, centre.begin());
-      for (const Index move : {-step, step}) visit(centre.data(), place, move);
+    visit(place, place);
+    for (const Index direction : {-1, 1}) walk(place, direction * plan_.stride);
+    for (int round = 0; round < kParabolas; ++round) {
+      std::array<Index, kPool> next;
+      for (Index i = 0; i < count_; ++i) next[static_cast<std::size_t>(i)] = lowest_of_parabola(i, place[i]);
+      visit(next.data(), place);
     }
     for (Index i = 0; i < count_; ++i) {
       if (!std::isfinite(all_(i, place[i]))) place[i] = plan_.lambda.size() - 1;
@@ -153,23 +154,38 @@ class EvidenceScores final : public Scores {
  private:
   using Factors = std::array<const Factor*, kPool>;
 
-  // Evaluates the places from[i] + move that are on the lattice, where `open`; lowers best[i].
-  void visit(const Index* from, Index* best, Index move, PoolMask open = ~PoolMask{0}) {
+  // Evaluates the places at[i], where `open` and not known yet, and lowers best[i].
+  void visit(const Index* at, Index* best, PoolMask open = ~PoolMask{0}) {
     Factors factors{};
     PoolMask fresh = 0;
     for (Index i = 0; i < count_; ++i) {
-      const Index at = from[i] + move;
-      if (!contains(open, i) || at < 0 || at >= plan_.lambda.size() || !std::isnan(all_(i, at))) continue;
-      factors[static_cast<std::size_t>(i)] = &plan_.factor_on_lattice(at);
+      if (!contains(open, i) || !std::isnan(all_(i, at[i]))) continue;
+      factors[static_cast<std::size_t>(i)] = &plan_.factor_on_lattice(at[i]);
       fresh |= pool_bit(i);
     }
     std::array<double, kPool> score;
     evaluate(fresh, factors, score);
     for (Index i = 0; i < count_; ++i) {
       if (!contains(fresh, i)) continue;
-      const double own = all_(i, from[i] + move) = score[static_cast<std::size_t>(i)];
-      if (own < all_(i, best[i])) best[i] = from[i] + move;
+      const double own = all_(i, at[i]) = score[static_cast<std::size_t>(i)];
+      if (own < all_(i, best[i])) best[i] = at[i];
     }
+  }
+
+  // Where the parabola through the best score and those known on both sides is lowest.
+  Index lowest_of_parabola(Index i, Index best) const {
+    const Index last = plan_.lambda.size() - 1;
+    Index low = best, high = best;
+    do --low;
+    while (low > 0 && std::isnan(all_(i, low)));
+    do ++high;
+    while (high < last && std::isnan(all_(i, high)));
+    if (low < 0 || high > last) return best;
+    const auto left = static_cast<double>(best - low), right = static_cast<double>(high - best);
+    const double fall = (all_(i, low) - all_(i, best)) / left, rise = (all_(i, high) - all_(i, best)) / right;
+    const double move = (fall * right - rise * left) / (fall + rise) / 2;
+    if (!std::isfinite(move)) return best;
+    return best + std::clamp<Index>(std::lround(move), 1 - (best - low), high - best - 1);
   }
 
   void walk(Index* best, Index step) {
@@ -183,7 +199,7 @@ class EvidenceScores final : public Scores {
         next[p] = std::clamp<Index>(position[p] + step, 0, last);
         if (next[p] == position[p]) open &= ~pool_bit(i);
       }
-      visit(next.data(), best, 0, open);
+      visit(next.data(), best, open);
       for (Index i = 0; i < count_; ++i) {
         const Index at = next[static_cast<std::size_t>(i)];
         if (!(all_(i, at) < all_(i, best[i]) + kHopeless)) open &= ~pool_bit(i);
@@ -209,17 +225,16 @@ class EvidenceScores final : public Scores {
     x_ = unconstrained_;
     const PoolMask solved = zeros_.solve(G_, x_.data(), tolerance_, problems);
     guessed_ = (guessed_ & ~problems) | solved;  // the zeros of one lambda are a good guess for the next
-    std::array<double, kPool> log_det_G, log_det_prior;
-    zeros_.log_dets(G_, solved, log_det_G.data());
+    std::array<double, kPool> log_det_prior;
     zeros_.log_dets(prior_, solved, log_det_prior.data());
     for (Index i = 0; i < count_; ++i) {
       if (!contains(problems, i)) continue;
       const auto p = static_cast<std::size_t>(i);
-      score[p] = contains(solved, i) ? criterion(i, *factors[p], log_det_G[p] - log_det_prior[p]) : kInfinity;
+      score[p] = contains(solved, i) ? criterion(i, *factors[p], log_det_prior[p]) : kInfinity;
     }
   }
 
-  double criterion(Index i, const Factor& factor, double log_det_ratio) const {
+  double criterion(Index i, const Factor& factor, double log_det_prior) const {
     const Index n = plan_.modes.size();
     double misfit = amplitudes_.rest[i] + amplitudes_.squared.row(i).head(n).dot(factor.left);
     const auto& a = zeros_.set(i);
@@ -227,7 +242,8 @@ class EvidenceScores final : public Scores {
     misfit = std::max(misfit, kEpsilon * amplitudes_.total[i]);
     const auto rows = static_cast<double>(plan_.modes.n_rows - (n - plan_.n_basis));
     const double zeros = static_cast<double>(a.size());
-    return rows * std::log(misfit) + factor.information + log_det_ratio + zeros * std::log(factor.lambda);
+    const double information = a.empty() ? 0 : zeros_.log_det(i) - log_det_prior + zeros * std::log(factor.lambda);
+    return rows * std::log(misfit) + factor.information + information;
   }
 
   const EvidencePlan& plan_;

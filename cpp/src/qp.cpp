@@ -19,14 +19,16 @@ double max_abs(const double* x, Index n) { return n == 0 ? 0 : Eigen::Map<const 
 
 }  // namespace
 
-PivotPool::PivotPool(Index n, Index n_constrained, Side side)
+PivotPool::PivotPool(Index n, Index n_constrained, Side side, bool keep_log_dets)
     : n_(n),
       n_constrained_(n_constrained),
       stride_(padded(n)),
       side_(side),
+      keep_log_dets_(keep_log_dets),
       set_(kPool),
       values_(kPool, std::vector<double>(static_cast<std::size_t>(n))),
       q_(static_cast<std::size_t>(kPool * stride_)),
+      log_det_(kPool),
       next_set_(static_cast<std::size_t>(n)) {}
 
 void PivotPool::guess_from(Index problem, const double* x) {
@@ -76,6 +78,7 @@ void PivotPool::solve_values(const Matrices& Q, const double* q, PoolMask proble
     systems_.resize(n);
     fill_systems(Q, q, first, count, n);
     systems_.factorize();
+    if (keep_log_dets_) write_log_dets(first, count, log_det_.data());
     systems_.solve();
     for (std::size_t lane = 0; lane < count; ++lane) {
       const Index problem = by_size_[first + lane];
@@ -86,15 +89,21 @@ void PivotPool::solve_values(const Matrices& Q, const double* q, PoolMask proble
 }
 
 void PivotPool::log_dets(const Matrices& Q, PoolMask problems, double* out) {
-  for (PoolMask rest = problems; rest != 0; rest &= rest - 1) out[std::countr_zero(rest)] = 0;  // of an empty set
   for_each_vector(problems, [&, this](std::size_t first, std::size_t count, Index n) {
     systems_.resize(n);
     fill_systems(Q, q_.data(), first, count, n);
     systems_.factorize();
-    double value[kVecWidth];
-    store(value, systems_.log_det());
-    for (std::size_t lane = 0; lane < count; ++lane) out[by_size_[first + lane]] = value[lane];
+    write_log_dets(first, count, out);
   });
+  for (; problems != 0; problems &= problems - 1) {
+    if (set(std::countr_zero(problems)).empty()) out[std::countr_zero(problems)] = 0;
+  }
+}
+
+void PivotPool::write_log_dets(std::size_t first, std::size_t count, double* out) {
+  double value[kVecWidth];
+  store(value, systems_.log_det());
+  for (std::size_t lane = 0; lane < count; ++lane) out[by_size_[first + lane]] = value[lane];
 }
 
 // Lane by lane Q_ss and -q_s of the problems by_size_[first...]; shorter systems are filled up with
