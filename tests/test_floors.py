@@ -19,12 +19,12 @@ BINDINGS = Path(__file__).parents[1] / "cpp"
 # from the modules of its own floor that stand further left.
 FLOORS = (
     ("_version", "errors", "_native"),
-    ("spectrum", "basis", "signs", "campaign", "options", "points"),
-    ("io", "result", "drt", "reference"),
+    ("spectrum", "basis", "signs", "campaign", "options", "points", "selection"),
+    ("io", "result", "drt", "scores", "reference"),
     ("store", "simulate"),
     ("plot", "cli"),
 )
-SIDEWAYS = {("drt", "result"), ("reference", "result"), ("cli", "plot")}  # allowed above the second floor
+SIDEWAYS = {("drt", "result"), ("scores", "drt"), ("reference", "result"), ("cli", "plot")}  # allowed above the second floor
 FACE = "__init__"  # gathers the public names; nothing imports from it, but for the version
 
 HEAVY = ("scipy", "xarray", "pandas", "matplotlib", "typer", "rich", "cvxpy", "h5netcdf", "h5py", "joblib")

@@ -5,6 +5,8 @@
 namespace drtengine::bindings {
 namespace {
 
+using IntArray = py::array_t<int, py::array::c_style>;
+
 // The problem on one frequency grid. It comes as a dict with the keys read here (`Problem` in
 // _core.pyi) and borrows the dict's arrays.
 struct Problem {
@@ -45,13 +47,13 @@ py::tuple solve(const py::dict& problem, const DoubleArray& lambda, const Double
 }
 
 // A criterion of selection.hpp by its number, with the folds [row] or the noise [spectrum] it needs.
-Selector selector_of(int criterion, const DoubleArray& noise, const py::array_t<int, py::array::c_style>& fold) {
+Selector selector_of(int criterion, const DoubleArray& noise, const IntArray& fold) {
   return {static_cast<Criterion>(criterion), std::vector<int>(fold.data(), fold.data() + fold.size()),
           vector_of(noise)};
 }
 
 py::tuple select(const py::dict& problem, int criterion, const DoubleArray& lattice, bool refine,
-                 const DoubleArray& noise, const py::array_t<int, py::array::c_style>& fold) {
+                 const DoubleArray& noise, const IntArray& fold) {
   const Problem p(problem);
   const VectorMap lattice_view = vector_of(lattice);
   const Selector selector = selector_of(criterion, noise, fold);
@@ -61,7 +63,7 @@ py::tuple select(const py::dict& problem, int criterion, const DoubleArray& latt
 }
 
 py::array_t<double> scores(const py::dict& problem, int criterion, const DoubleArray& lattice, const DoubleArray& noise,
-                           const py::array_t<int, py::array::c_style>& fold) {
+                           const IntArray& fold) {
   const Problem p(problem);
   const VectorMap lattice_view = vector_of(lattice);
   const Selector selector = selector_of(criterion, noise, fold);
@@ -74,8 +76,10 @@ py::array_t<double> scores(const py::dict& problem, int criterion, const DoubleA
 void register_ridge(py::module_& m) {
   using py::literals::operator""_a;
   m.def("solve_ridge", &solve, "problem"_a, "lambda_"_a, "outputs"_a);
-  m.def("select_lambda", &select, "problem"_a, "criterion"_a, "lattice"_a, "refine"_a, "noise"_a, "fold"_a);
-  m.def("lambda_scores", &scores, "problem"_a, "criterion"_a, "lattice"_a, "noise"_a, "fold"_a);
+  const auto noise = "noise"_a = DoubleArray(0);
+  const auto fold = "fold"_a = IntArray(0);
+  m.def("select_lambda", &select, "problem"_a, "criterion"_a, "lattice"_a, "refine"_a, noise, fold);
+  m.def("lambda_scores", &scores, "problem"_a, "criterion"_a, "lattice"_a, noise, fold);
 }
 
 }  // namespace drtengine::bindings

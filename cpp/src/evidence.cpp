@@ -61,8 +61,8 @@ class EvidencePlan final : public Plan {
         factors_(static_cast<std::size_t>(lattice.size())),
         made_(factors_.size()),
         start_(modes, every_fifth(lattice), Criterion::kLikelihood, &prior_volume) {
-    const double decades = std::log10(lattice[lattice.size() - 1] / lattice[0]);
-    stride = std::max<Index>(1, std::lround(static_cast<double>(lattice.size() - 1) / decades / 2));
+    const double half_decades = 2 * std::log10(lattice[lattice.size() - 1] / lattice[0]);
+    stride = half_decades > 0 ? std::max<Index>(1, std::lround((lattice.size() - 1) / half_decades)) : 1;
   }
 
   std::unique_ptr<Scores> scores() const override;

@@ -22,6 +22,7 @@ from .drt import fit_drt
 from .errors import DataWarning, DrtengineError, InvalidInput, MissingExtra, Status, UnreadableFile
 from .io import read
 from .result import DrtResult
+from .scores import LambdaScores, lambda_scores
 from .spectrum import Spectrum
 from .store import load, save
 
@@ -32,12 +33,14 @@ __all__ = [
     "DrtResult",
     "DrtengineError",
     "InvalidInput",
+    "LambdaScores",
     "MissingExtra",
     "Spectrum",
     "Status",
     "UnreadableFile",
     "__version__",
     "fit_drt",
+    "lambda_scores",
     "load",
     "read",
     "save",

@@ -37,5 +37,14 @@ def solve_ridge(
     problem: Problem, lambda_: Float, outputs: Float
 ) -> tuple[Float, Float, Float, Float, NDArray[np.int8]]:  # coefficients, free, values, error, status
     ...
-def select_gcv(problem: Problem, lattice: Float, refine: bool) -> tuple[Float, NDArray[np.int8]]: ...
-def gcv_scores(problem: Problem, lambda_: Float) -> Float: ...
+def select_lambda(
+    problem: Problem,
+    criterion: int,  # index into selection.CRITERIA
+    lattice: Float,  # increasing, evenly spaced in log lambda
+    refine: bool,
+    noise: Float = ...,  # [spectrum] of a weighted row, for the discrepancy
+    fold: NDArray[np.int32] = ...,  # [2 * frequency], for folds
+) -> tuple[Float, NDArray[np.int8]]: ...
+def lambda_scores(
+    problem: Problem, criterion: int, lattice: Float, noise: Float = ..., fold: NDArray[np.int32] = ...
+) -> Float: ...  # [spectrum, lambda]

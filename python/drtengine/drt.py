@@ -16,13 +16,11 @@ from .errors import InvalidInput, Status
 from .options import PARTS
 from .points import explain, select_points, vanishing_points
 from .result import DrtResult
+from .selection import check_selector, choose_lambda, noise_on_grid
 from .spectrum import BoolArray, FloatArray, IntArray, Spectrum
 
 if TYPE_CHECKING:
     from ._core import Problem
-
-LATTICE: FloatArray = 10.0 ** (np.arange(-8 * 20, 2 * 20 + 1) / 20)
-"""Values of lambda that a selector tries: 20 a decade, so that spectra share factorisations."""
 
 
 def fit_drt(
@@ -30,8 +28,10 @@ def fit_drt(
     *,
     basis: str = "gaussian",
     order: int = 1,
-    lambda_: float | str | ArrayLike = "gcv",
+    lambda_: float | str | ArrayLike = "evidence",
     refine: bool = False,
+    noise: float | ArrayLike | None = None,
+    n_folds: int = 5,
     nonneg: bool = True,
     inductance: bool = True,
     capacitance: bool = False,
@@ -62,11 +62,17 @@ def fit_drt(
         "inverse_quadric" or "cauchy".
     order : {0, 1, 2}
         Which derivative of gamma is penalised.
-    lambda_ : float, array_like of shape [spectrum], or "gcv"
-        Strength of the penalty. "gcv" chooses it for each spectrum by generalised cross-validation
-        over a lattice of 20 values a decade from 1e-8 to 1e2.
+    lambda_ : float, array_like of shape [spectrum], or str
+        Strength of the penalty, or how it is chosen for each spectrum over a lattice of 20 values a
+        decade from 1e-8 to 1e2: by "evidence", "ml", "gcv", "mgcv", "rgcv", "lcurve", "reim", "kfold"
+        or "discrepancy"; see `lambda_scores`, which shows the curves.
     refine : bool
         Search on between the values of the lattice. Costs a factorisation a spectrum.
+    noise : float or array_like of shape [spectrum], optional
+        For "discrepancy": standard deviation of the noise of Z' and of Z'', times the weight; so in ohm
+        for unit weights, and relative to abs(Z) for `weights="modulus"`.
+    n_folds : int
+        For "kfold": into how many parts the frequencies are dealt, at most one for each.
     nonneg : bool
         Ask for coefficients >= 0.
     inductance, capacitance : bool
@@ -112,8 +118,7 @@ def fit_drt(
     Notes
     -----
     Saccoccio, Wan, Chen, Ciucci, Electrochim. Acta 147, 470 (2014), doi:10.1016/j.electacta.2014.09.058;
-    Wan, Saccoccio, Chen, Ciucci, Electrochim. Acta 184, 483 (2015), doi:10.1016/j.electacta.2015.09.097;
-    Golub, Heath, Wahba, Technometrics 21, 215 (1979), doi:10.1080/00401706.1979.10489751.
+    Wan, Saccoccio, Chen, Ciucci, Electrochim. Acta 184, 483 (2015), doi:10.1016/j.electacta.2015.09.097.
 
     Examples
     --------
@@ -140,6 +145,7 @@ def fit_drt(
     f_min, f_max = options.check_limits(f_min, f_max)
     threads = options.check_threads(n_threads)
     chosen = options.check_lambda(lambda_, campaign)
+    selector = check_selector(chosen, refine, noise, n_folds, part, campaign)
 
     used, notes = select_points(campaign, f_min, f_max, exclude)
     status = (
@@ -157,33 +163,22 @@ def fit_drt(
     nodes = _nodes(campaign, grids, tau)
     functions = Basis.on(nodes, basis, fwhm=fwhm, shape_factor=shape_factor)
 
-    Z = campaign.Z if area is None else campaign.Z * area
     arrays = _empty_arrays(len(campaign), nodes.size)
     done = len(campaign) - sum(rows.size for rows, _ in grids)
     for rows, points in grids:
-        Z_here = np.ascontiguousarray(Z if points.all() and len(rows) == len(Z) else Z[np.ix_(rows, points)])
-        shape, epsilon, log_tau = functions.key
-        problem: Problem = {
-            "shape": shape,
-            "epsilon": epsilon,
-            "log_tau": log_tau,
-            "omega": 2 * np.pi * campaign.frequency[rows[0], points],
-            "order": order,
-            "inductance": inductance,
-            "capacitance": capacitance,
-            "part": PARTS.index(part),
-            "Z": Z_here,
-            "weights": options.weights_on_grid(row_weights, Z_here, rows, points),
-            "own_weights": isinstance(row_weights, str) or row_weights.ndim == 2,
-            "nonneg": nonneg,
-            "n_threads": threads,
-            "progress": None if progress is None else _within(progress, done, rows.size, len(campaign)),
-        }
-        if isinstance(chosen, str):
-            lambda_here, chosen_status = core.select_gcv({**problem, "progress": None}, LATTICE, refine)
+        problem = pose(
+            functions, campaign, rows, points, row_weights,
+            order=order, inductance=inductance, capacitance=capacitance, part=part, nonneg=nonneg, area=area,
+            n_threads=threads,
+        )  # fmt: skip
+        if selector is not None:
+            level = noise_on_grid(selector, campaign, row_weights, rows, points, part) * (area or 1.0)
+            lambda_here, chosen_status = choose_lambda(problem, selector, level)
         else:
             lambda_here = chosen if chosen.size == 1 else chosen[rows]
             chosen_status = np.full(rows.size, Status.OK, dtype=np.int8)
+        if progress is not None:
+            problem["progress"] = _within(progress, done, rows.size, len(campaign))
         solved = _solve_grid(problem, functions, campaign.frequency[rows[0], points], lambda_here, rows, arrays)
         status[rows] = np.where(solved == Status.OK, chosen_status, solved)
         done += rows.size
@@ -201,6 +196,8 @@ def fit_drt(
             "order": order,
             "lambda_": chosen if isinstance(chosen, str) else chosen.tolist() if np.ndim(lambda_) else float(chosen[0]),
             "refine": refine,
+            "noise": None if noise is None else np.asarray(noise, dtype=float).tolist(),
+            "n_folds": int(n_folds),
             "nonneg": nonneg,
             "inductance": inductance,
             "capacitance": capacitance,
@@ -216,6 +213,43 @@ def fit_drt(
         notes=(*campaign.notes, *notes, *unusual),
         **arrays,
     )
+
+
+def pose(
+    functions: Basis,
+    campaign: Campaign,
+    rows: IntArray,
+    points: BoolArray,
+    weights: FloatArray | str,
+    *,
+    order: int,
+    inductance: bool,
+    capacitance: bool,
+    part: str,
+    nonneg: bool,
+    area: float | None,
+    n_threads: int,
+) -> Problem:
+    """Pose the problem of the spectra of one grid to the core; the arguments have been checked."""
+    Z = campaign.Z if points.all() and len(rows) == len(campaign) else campaign.Z[np.ix_(rows, points)]
+    Z = np.ascontiguousarray(Z if area is None else Z * area)
+    shape, epsilon, log_tau = functions.key
+    return {
+        "shape": shape,
+        "epsilon": epsilon,
+        "log_tau": log_tau,
+        "omega": 2 * np.pi * campaign.frequency[rows[0], points],
+        "order": order,
+        "inductance": inductance,
+        "capacitance": capacitance,
+        "part": PARTS.index(part),
+        "Z": Z,
+        "weights": options.weights_on_grid(weights, Z, rows, points),
+        "own_weights": isinstance(weights, str) or weights.ndim == 2,
+        "nonneg": nonneg,
+        "n_threads": n_threads,
+        "progress": None,
+    }
 
 
 def _solve_grid(

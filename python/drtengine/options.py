@@ -13,7 +13,7 @@ from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray, frozen_arra
 
 PARTS = ("both", "real", "imaginary")
 WEIGHTS = ("unit", "modulus", "proportional")
-SELECTORS = ("gcv",)
+SELECTORS = ("evidence", "ml", "gcv", "mgcv", "rgcv", "lcurve", "reim", "kfold", "discrepancy")
 
 PROPORTIONAL_FLOOR = 0.01
 """Proportional weights take no part of Z for smaller than this share of |Z|."""
@@ -137,15 +137,25 @@ def weights_on_grid(weights: FloatArray | str, Z: ComplexArray, rows: IntArray, 
     Returns
     -------
     ndarray, shape [0, 0], [1 or spectrum, point] or [spectrum, 2 * point]
-        Nothing for ones; one for each point, or one for Re and one for Im.
+        Nothing for ones; one for each point, or one for Re and one for Im. The largest of a row is 1.
     """
-    if isinstance(weights, str) and weights == "unit":
+    own = raw_weights_on_grid(weights, Z, rows, points)
+    if own is None:
         return np.empty((0, 0))
-    if not isinstance(weights, str):
-        own = weights[None, points] if weights.ndim == 1 else weights[np.ix_(rows, points)]
-    elif weights == "modulus":
-        own = 1 / np.abs(Z)
-    else:
-        parts: FloatArray = np.abs(np.ascontiguousarray(Z).view(np.float64))
-        own = 1 / np.maximum(parts, PROPORTIONAL_FLOOR * np.repeat(np.abs(Z), 2, axis=1))
     return np.ascontiguousarray(own / own.max(axis=1, keepdims=True))  # squares neither over- nor underflow
+
+
+def raw_weights_on_grid(
+    weights: FloatArray | str, Z: ComplexArray, rows: IntArray, points: BoolArray
+) -> FloatArray | None:
+    """Give the weights of the spectra of one grid as they are meant, None for ones; shapes as above."""
+    if isinstance(weights, str) and weights == "unit":
+        return None
+    if not isinstance(weights, str):
+        return weights[None, points] if weights.ndim == 1 else weights[np.ix_(rows, points)]
+    if weights == "modulus":
+        own: FloatArray = 1 / np.abs(Z)
+        return own
+    parts: FloatArray = np.abs(np.ascontiguousarray(Z).view(np.float64))
+    own = 1 / np.maximum(parts, PROPORTIONAL_FLOOR * np.repeat(np.abs(Z), 2, axis=1))
+    return own

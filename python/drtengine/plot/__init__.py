@@ -10,6 +10,7 @@ state changes. Each draws into a new figure unless given `ax` (one panel) or `fi
 >>> plot.save(figure, "gamma_map")  # doctest: +SKIP
 """
 
+from .choices import lambda_scores
 from .distributions import gamma, waterfall
 from .figures import DOUBLE_COLUMN, SINGLE_COLUMN, new_figure, save
 from .maps import intensity_map
@@ -21,6 +22,7 @@ __all__ = [
     "bode",
     "gamma",
     "intensity_map",
+    "lambda_scores",
     "new_figure",
     "nyquist",
     "save",
