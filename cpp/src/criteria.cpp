@@ -26,14 +26,16 @@ double l_curve(const ModeCriterion::Sums& sums, double rest) {
 }  // namespace
 
 PriorVolume::PriorVolume(const Design& design)
-    : n_(design.n_basis), inverse_(RowMatrix::Zero(design.size(), padded(design.size()))) {
-  RowMatrix M = design.M.topLeftCorner(n_, n_);
-  M.diagonal().array() += kWeakest * M.trace() / static_cast<double>(n_);
+    : n_(design.n_basis), matrix_(RowMatrix::Zero(design.size(), padded(design.size()))), inverse_(matrix_) {
+  RowMatrix M = design.M;
+  M.diagonal().head(n_).array() += kWeakest * M.trace() / static_cast<double>(n_);
+  M.diagonal().tail(M.rows() - n_).setOnes();
   const Eigen::LLT<Eigen::MatrixXd> llt(M);
   if (llt.info() != Eigen::Success) throw NotPositiveDefinite("M is singular");
   log_det_M_ = 2 * llt.matrixLLT().diagonal().array().log().sum();
-  const RowMatrix half = llt.solve(Eigen::MatrixXd::Identity(n_, n_)) / 2;
-  inverse_.topLeftCorner(n_, n_) = half + half.transpose();
+  const RowMatrix half = llt.solve(Eigen::MatrixXd::Identity(M.rows(), M.rows())) / 2;
+  inverse_.leftCols(M.cols()) = half + half.transpose();
+  matrix_.leftCols(M.cols()) = M;
 }
 
 double PriorVolume::log_det(double lambda) const { return log_det_M_ + static_cast<double>(n_) * std::log(lambda); }

@@ -2,6 +2,7 @@
 //   x = x_u + G_:a mu,  G = H^-1 = V diag(1/d) V',  x_u = V (c/d).
 // Residual and penalty are those of x_u less mu'x_u[a], and of the matrices without a
 //   log det H_PP = log det H + log det G_aa,   log det M_PP = log det M + log det (M^-1)_aa.
+// Where most unknowns are zero or H is close to singular, from P and H itself.
 #include "drtengine/errors.hpp"
 #include "drtengine/qp.hpp"
 #include "drtengine/scores.hpp"
@@ -16,8 +17,11 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
-// Rounding of x and of the multipliers where G is accurate.
-constexpr double kSignTolerance = 1e-13;
+// Up to this error G can tell which unknowns are zero.
+constexpr double kTellsZeros = 1e-7;
+// Rounding of x and of the multipliers, and of the gradient, seen from the two sides of the problem.
+constexpr double kZerosTolerance = 1e-13;
+constexpr PivotPool::Tolerance kPositiveTolerance{1e-14, 1e-11};
 // The search for the lowest score begins at the likelihood's choice among every fifth lambda, goes on
 // in steps of half a decade until the score is so much above the lowest, and narrows down by parabolas.
 constexpr Index kStartStride = 5;
@@ -29,8 +33,8 @@ struct Factor {
   double lambda, information;  // log det H - log det lambda M, of all unknowns
   Vector to_modes;             // [mode] c/d from b
   Vector left;                 // [mode] 1 - f
-  RowMatrix G;                 // padded
-  double tolerance;
+  RowMatrix H, G;              // padded
+  double error;                // of G
 
   Factor(const Modes& modes, const RowMatrix& gram, const RowMatrix& penalty, const PriorVolume& prior, double at)
       : lambda(at), information(modes.pencil.log_det_H(at) - prior.log_det(at)) {
@@ -44,7 +48,9 @@ struct Factor {
     inverse.selfadjointView<Eigen::Lower>().rankUpdate(half);
     G = RowMatrix::Zero(n, padded(n));
     G.leftCols(n) = inverse.selfadjointView<Eigen::Lower>();
-    tolerance = std::max(kSignTolerance, kEpsilon * (gram + at * penalty).norm() * inverse.norm());
+    H = RowMatrix::Zero(n, padded(n));
+    H.leftCols(n) = gram + at * penalty;
+    error = kEpsilon * H.norm() * inverse.norm();
   }
 };
 
@@ -56,6 +62,7 @@ class EvidencePlan final : public Plan {
         lambda(lattice),
         n_basis(design.n_basis),
         to_x(modes.pencil.V.transpose()),
+        right_sides(RowMatrix(w2.asDiagonal() * design.A)),
         penalty_(design.M),
         gram_(weighted_gram(design, w2)),
         factors_(static_cast<std::size_t>(lattice.size())),
@@ -85,7 +92,8 @@ class EvidencePlan final : public Plan {
   const PriorVolume& prior;
   Vector lambda;
   Index n_basis, stride;  // the latter of the search
-  TileFactor to_x;        // from c/d to x_u
+  TileFactor to_x;         // from c/d to x_u
+  TileFactor right_sides;  // from z to g = A'W^2z
 
  private:
   static Vector every_fifth(ConstVectorView lattice) {
@@ -103,17 +111,23 @@ class EvidenceScores final : public Scores {
   explicit EvidenceScores(const EvidencePlan& plan)
       : plan_(plan),
         zeros_(plan.modes.size(), plan.n_basis, Side::kZeros, true),
+        positive_(plan.modes.size(), plan.n_basis, Side::kPositive, true),
         scaled_(RowMatrix::Zero(kPool, plan.modes.project.stride())),
         unconstrained_(kPool, plan.to_x.stride()),
-        G_(static_cast<std::size_t>(kPool)),
-        prior_(static_cast<std::size_t>(kPool), plan.prior.inverse().data()),
+        y_(kPool, plan.to_x.stride()),
+        minus_g_(kPool, plan.to_x.stride()),
+        Q_(static_cast<std::size_t>(kPool)),
+        M_(static_cast<std::size_t>(kPool), plan.prior.matrix().data()),
+        inverse_M_(static_cast<std::size_t>(kPool), plan.prior.inverse().data()),
         tolerance_(static_cast<std::size_t>(kPool)) {}
 
   void load(const RowMatrix& z, const double* noise, Index count) override {
     amplitudes_.load(plan_.modes, z, count);
     noise_ = noise;
     count_ = count;
-    guessed_ = 0;
+    guessed_ = from_positive_ = 0;
+    plan_.right_sides.multiply(z.data(), z.cols(), count, minus_g_.data());
+    minus_g_ *= -1;
   }
 
   void on_lattice(RowMatrix& scores) override {
@@ -210,50 +224,89 @@ class EvidenceScores final : public Scores {
 
   void evaluate(PoolMask problems, const Factors& factors, std::array<double, kPool>& score) {
     if (problems == 0) return;
-    for (Index i = 0; i < count_; ++i) {
-      if (!contains(problems, i)) continue;
-      const Factor& own = *factors[static_cast<std::size_t>(i)];
-      G_[static_cast<std::size_t>(i)] = own.G.data();
-      tolerance_[static_cast<std::size_t>(i)] = {own.tolerance, own.tolerance};
-      scaled_.row(i).head(plan_.modes.size()) =
-          amplitudes_.b.row(i).head(plan_.modes.size()).cwiseProduct(own.to_modes.transpose());
-    }
+    for_each(problems, [&, this](Index i) {
+      scaled_.row(i).head(plan_.modes.size()) = amplitudes_.b.row(i).head(plan_.modes.size()).cwiseProduct(
+          factors[static_cast<std::size_t>(i)]->to_modes.transpose());
+    });
     plan_.to_x.multiply(scaled_.data(), scaled_.cols(), count_, unconstrained_.data());
-    for (Index i = 0; i < count_; ++i) {
-      if (contains(problems & ~guessed_, i)) zeros_.guess_from(i, &unconstrained_(i, 0));
-    }
-    x_ = unconstrained_;
-    const PoolMask solved = zeros_.solve(G_, x_.data(), tolerance_, problems);
-    guessed_ = (guessed_ & ~problems) | solved;  // the zeros of one lambda are a good guess for the next
-    std::array<double, kPool> log_det_prior;
-    zeros_.log_dets(prior_, solved, log_det_prior.data());
-    for (Index i = 0; i < count_; ++i) {
-      if (!contains(problems, i)) continue;
-      const auto p = static_cast<std::size_t>(i);
-      score[p] = contains(solved, i) ? criterion(i, *factors[p], log_det_prior[p]) : kInfinity;
-    }
+    const PoolMask positive = choose_sides(problems, factors);
+    solve(problems & ~positive, Side::kZeros, factors, score);
+    solve(positive, Side::kPositive, factors, score);
   }
 
-  double criterion(Index i, const Factor& factor, double log_det_prior) const {
-    const Index n = plan_.modes.size();
-    double misfit = amplitudes_.rest[i] + amplitudes_.squared.row(i).head(n).dot(factor.left);
+  // Guesses, for each problem on the cheaper side that is accurate enough; returns where this is the
+  // positive one. The answer of one lambda is a good guess for the next.
+  PoolMask choose_sides(PoolMask problems, const Factors& factors) {
+    PoolMask chosen = 0;
+    for_each(problems, [&, this](Index i) {
+      const bool known = contains(guessed_, i), was_positive = known && contains(from_positive_, i);
+      if (!known) zeros_.guess_from(i, &unconstrained_(i, 0));
+      const auto members = static_cast<Index>((was_positive ? positive_ : zeros_).set(i).size());
+      const Index zeros = was_positive ? plan_.modes.size() - members : members;
+      const bool positive = factors[static_cast<std::size_t>(i)]->error > kTellsZeros || 2 * zeros > plan_.modes.size();
+      if (positive && !was_positive) positive_.guess_from(i, zeros_);
+      if (!positive && was_positive) zeros_.guess_from(i, positive_);
+      chosen |= positive ? pool_bit(i) : 0;
+    });
+    from_positive_ = (from_positive_ & ~problems) | chosen;
+    return chosen;
+  }
+
+  void solve(PoolMask problems, Side side, const Factors& factors, std::array<double, kPool>& score) {
+    if (problems == 0) return;
+    const bool zeros = side == Side::kZeros;
+    PivotPool& pool = zeros ? zeros_ : positive_;
+    for_each(problems, [&, this](Index i) {
+      const Factor& own = *factors[static_cast<std::size_t>(i)];
+      Q_[static_cast<std::size_t>(i)] = (zeros ? own.G : own.H).data();
+      const double error = std::max(kZerosTolerance, own.error);
+      tolerance_[static_cast<std::size_t>(i)] = zeros ? PivotPool::Tolerance{error, error} : kPositiveTolerance;
+      y_.row(i) = (zeros ? unconstrained_ : minus_g_).row(i);
+    });
+    const PoolMask solved = pool.solve(Q_, y_.data(), tolerance_, problems);
+    guessed_ = (guessed_ & ~problems) | solved;
+    std::array<double, kPool> of_prior;
+    pool.log_dets(zeros ? inverse_M_ : M_, solved, of_prior.data());
+    for_each(problems, [&, this](Index i) {
+      const auto p = static_cast<std::size_t>(i);
+      const double determinants = pool.set(i).empty() ? 0 : pool.log_det(i) - of_prior[p];
+      score[p] = !contains(solved, i) ? kInfinity
+                 : zeros              ? criterion_of_zeros(i, *factors[p], determinants)
+                                      : criterion_of_positive(i, *factors[p], determinants);
+    });
+  }
+
+  double criterion_of_zeros(Index i, const Factor& factor, double determinants) const {
+    double gain = 0;  // mu'x_u
     const auto& a = zeros_.set(i);
-    for (std::size_t k = 0; k < a.size(); ++k) misfit -= zeros_.values(i)[k] * unconstrained_(i, a[k]);
-    misfit = std::max(misfit, kEpsilon * amplitudes_.total[i]);
+    for (std::size_t k = 0; k < a.size(); ++k) gain += zeros_.values(i)[k] * unconstrained_(i, a[k]);
+    return criterion(i, factor, gain,
+                     factor.information + determinants + static_cast<double>(a.size()) * std::log(factor.lambda));
+  }
+
+  double criterion_of_positive(Index i, const Factor& factor, double determinants) const {
+    const Index n_free = plan_.modes.size() - plan_.n_basis;
+    const Index n_positive = static_cast<Index>(positive_.set(i).size()) - n_free;
+    const double gain = y_.row(i).head(plan_.n_basis).dot(unconstrained_.row(i).head(plan_.n_basis));  // y is 0 in P
+    return criterion(i, factor, gain, determinants - static_cast<double>(n_positive) * std::log(factor.lambda));
+  }
+
+  double criterion(Index i, const Factor& factor, double gain, double information) const {
+    const Index n = plan_.modes.size();
+    const double misfit = amplitudes_.rest[i] + amplitudes_.squared.row(i).head(n).dot(factor.left) - gain;
     const auto rows = static_cast<double>(plan_.modes.n_rows - (n - plan_.n_basis));
-    const double zeros = static_cast<double>(a.size());
-    const double information = a.empty() ? 0 : zeros_.log_det(i) - log_det_prior + zeros * std::log(factor.lambda);
-    return rows * std::log(misfit) + factor.information + information;
+    return rows * std::log(std::max(misfit, kEpsilon * amplitudes_.total[i])) + information;
   }
 
   const EvidencePlan& plan_;
   Amplitudes amplitudes_;
   const double* noise_ = nullptr;
-  PivotPool zeros_;
-  RowMatrix scaled_, unconstrained_, x_;  // c/d [spectrum, mode]; x_u and x [spectrum, unknown]
-  PivotPool::Matrices G_, prior_;
+  PivotPool zeros_, positive_;
+  RowMatrix scaled_, unconstrained_;  // c/d [spectrum, mode], x_u [spectrum, unknown]
+  RowMatrix y_, minus_g_;             // [spectrum, unknown]: the solver's own, and -A'W^2z
+  PivotPool::Matrices Q_, M_, inverse_M_;
   std::vector<PivotPool::Tolerance> tolerance_;
-  PoolMask guessed_ = 0;  // spectra whose zeros are known from another lambda
+  PoolMask guessed_ = 0, from_positive_ = 0;  // spectra solved for another lambda, and from which side
 };
 
 std::unique_ptr<Scores> EvidencePlan::scores() const { return std::make_unique<EvidenceScores>(*this); }

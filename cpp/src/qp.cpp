@@ -56,6 +56,19 @@ void PivotPool::guess_from(Index problem, const double* x) {
   set_[static_cast<std::size_t>(problem)].assign(next_set_.data(), next);
 }
 
+void PivotPool::guess_from(Index problem, const PivotPool& other) {
+  const auto& theirs = other.set(problem);
+  Index* next = next_set_.data();
+  auto seen = theirs.begin();
+  for (Index i = 0; i < (side_ == Side::kPositive ? n_ : n_constrained_); ++i) {
+    const bool member = seen != theirs.end() && *seen == i;
+    seen += member;
+    *next = i;
+    next += !member || i >= n_constrained_;
+  }
+  set_[static_cast<std::size_t>(problem)].assign(next_set_.data(), next);
+}
+
 // visit(first, count, n): problems by_size_[first...] side by side, of at most n members each.
 template <class Visit>
 void PivotPool::for_each_vector(PoolMask problems, Visit&& visit) {

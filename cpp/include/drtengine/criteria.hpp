@@ -17,12 +17,14 @@ class PriorVolume {
   explicit PriorVolume(const Design& design);
   Index size() const { return n_; }  // penalised unknowns
   double log_det(double lambda) const;
-  const RowMatrix& inverse() const { return inverse_; }  // of M, padded, zero for the free unknowns
+  // M and its inverse, padded; the free unknowns count for one.
+  const RowMatrix& matrix() const { return matrix_; }
+  const RowMatrix& inverse() const { return inverse_; }
 
  private:
   double log_det_M_;
   Index n_;
-  RowMatrix inverse_;
+  RowMatrix matrix_, inverse_;
 };
 
 class ModeCriterion {

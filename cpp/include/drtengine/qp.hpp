@@ -19,6 +19,7 @@
 #include "drtengine/lanes.hpp"
 #include "drtengine/tile.hpp"
 
+#include <bit>
 #include <functional>
 #include <vector>
 
@@ -32,6 +33,11 @@ inline constexpr PoolMask pool_mask(Index count) { return ~PoolMask{0} >> (kPool
 inline constexpr PoolMask pool_bit(Index i) { return PoolMask{1} << i; }
 inline constexpr bool contains(PoolMask mask, Index i) { return (mask >> i & 1) != 0; }
 
+template <class F>
+void for_each(PoolMask problems, F&& f) {
+  for (; problems != 0; problems &= problems - 1) f(static_cast<Index>(std::countr_zero(problems)));
+}
+
 enum class Side { kZeros, kPositive };
 
 class PivotPool {
@@ -43,6 +49,9 @@ class PivotPool {
 
   // First guesses of s. From the unconstrained x: its negatives, or all but those.
   void guess_from(Index problem, const double* x);
+
+  // The same from where the problem stands seen from the other side.
+  void guess_from(Index problem, const PivotPool& other);
 
   // Below these, relative to the largest q and v, a sign means nothing.
   struct Tolerance {
