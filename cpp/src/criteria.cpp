@@ -10,14 +10,13 @@
 namespace drtengine {
 namespace {
 
-// |Wz|^2 cannot be told to more digits than this.
+// The residual cannot be told from zero below this share of |Wz|^2.
 constexpr double kRounding = std::numeric_limits<double>::epsilon();
 
-// Minus the curvature of (log residual, log roughness)/2 over ln lambda, from both and their
-// derivatives. f = sigma/d falls with ln lambda as f' = -f (1 - f), and residual' = -lambda roughness'.
-double l_curve(const ModeCriterion::Sums& sums, double rest) {
-  const double residual = rest + sums[0], roughness = sums[1];  // the latter times lambda
-  const double first = 2 * sums[2], second = 2 * sums[3];       // residual', residual''
+// Minus the curvature of (log residual, log roughness)/2 over ln lambda, from the two and the
+// derivatives of the residual. f = sigma/d falls with ln lambda as f' = -f (1 - f), and residual' =
+// -lambda roughness'. `roughness` comes times lambda.
+double l_curve(double residual, double roughness, double first, double second) {
   const double x1 = first / residual / 2, x2 = (second / residual - 4 * x1 * x1) / 2;
   const double y1 = -first / roughness / 2, y2 = ((first - second) / roughness - 4 * y1 * y1) / 2;
   return (y1 * x2 - x1 * y2) / std::pow(x1 * x1 + y1 * y1, 1.5);
@@ -40,96 +39,109 @@ PriorVolume::PriorVolume(const Design& design)
 
 double PriorVolume::log_det(double lambda) const { return log_det_M_ + static_cast<double>(n_) * std::log(lambda); }
 
-ModeCriterion::ModeCriterion(const Modes& modes, Criterion criterion, const PriorVolume* prior)
-    : modes_(modes), criterion_(criterion), n_sums_(criterion == Criterion::kLCurve ? 4 : 1), prior_(prior) {}
+LatticeCriterion::LatticeCriterion(const Modes& modes, ConstVectorView lattice, Criterion criterion,
+                                   const PriorVolume* prior)
+    : modes_(modes),
+      criterion_(criterion),
+      prior_(prior),
+      n_sums_(criterion == Criterion::kLCurve ? kMaxSums : 1),
+      constants_(lattice.size()) {
+  std::vector<RowMatrix> tables(static_cast<std::size_t>(n_sums_), RowMatrix(modes.size(), lattice.size()));
+  for (Index l = 0; l < lattice.size(); ++l) {
+    constants_[l] = constant(lattice[l]);
+    const RowMatrix own = weights(lattice[l]);
+    for (Index k = 0; k < n_sums_; ++k) tables[static_cast<std::size_t>(k)].col(l) = own.col(k);
+  }
+  for (const RowMatrix& table : tables) weights_.emplace_back(table);
+}
 
-RowMatrix ModeCriterion::weights(double lambda) const {
+RowMatrix LatticeCriterion::weights(double lambda) const {
   const Eigen::ArrayXd f = modes_.fitted(lambda), left = 1 - f;
   RowMatrix weights(f.size(), n_sums_);
-  if (criterion_ == Criterion::kLikelihood) {
-    weights.col(0) = left;  // residual and penalty
-    return weights;
-  }
-  weights.col(0) = left.square();
+  weights.col(0) = criterion_ == Criterion::kLikelihood ? left : left.square();  // with the penalty or without
   if (criterion_ == Criterion::kLCurve) {
     weights.col(1) = f * left;
-    weights.col(2) = f * left.square();
-    weights.col(3) = f * left.square() * (3 * f - 1);
+    weights.col(2) = 2 * f * left.square();
+    weights.col(3) = 2 * f * left.square() * (3 * f - 1);
   }
   return weights;
 }
 
-ModeCriterion::Constants ModeCriterion::constants(double lambda) const {
-  const Vector f = modes_.fitted(lambda);
-  const double information =
-      prior_ == nullptr ? 0 : modes_.pencil.log_det_H(lambda) - prior_->log_det(lambda);
-  return {f.sum(), f.squaredNorm(), information};
-}
-
-double ModeCriterion::score(const Constants& c, const Sums& sums, double rest, double total, double noise) const {
+double LatticeCriterion::constant(double lambda) const {
   const auto n = static_cast<double>(modes_.n_rows);
-  const double residual = std::max(rest + sums[0], 0.0), above_rounding = std::max(residual, kRounding * total);
+  const Vector f = modes_.fitted(lambda);
   const auto gcv = [&](double rho) {
-    const double free = 1 - rho * c.trace / n;
-    return free > 0 ? residual / n / (free * free) : std::numeric_limits<double>::infinity();
+    const double free = 1 - rho * f.sum() / n;
+    return free > 0 ? 1 / (n * free * free) : std::numeric_limits<double>::infinity();
   };
   switch (criterion_) {
     case Criterion::kLikelihood:
-      return (n - static_cast<double>(modes_.size() - prior_->size())) * std::log(above_rounding) + c.information;
+      return modes_.pencil.log_det_H(lambda) - prior_->log_det(lambda);
     case Criterion::kGcv:
       return gcv(1);
     case Criterion::kModifiedGcv:
       return gcv(n < 50 ? 1.3 : 2);
     case Criterion::kRobustGcv: {
       const double xi = n < 100 ? 0.2 : 0.3;
-      return (xi + (1 - xi) * c.square_trace / n) * gcv(1);
+      return (xi + (1 - xi) * f.squaredNorm() / n) * gcv(1);
     }
-    case Criterion::kLCurve:
-      return l_curve(sums, rest);
-    case Criterion::kDiscrepancy:
-      return std::abs(std::log(above_rounding / (n * noise * noise)));
     default:
-      throw InvalidInput("this criterion needs more than the modes");
+      return 0;
   }
 }
 
-LatticeCriterion::LatticeCriterion(const Modes& modes, ConstVectorView lattice, Criterion criterion,
-                                   const PriorVolume* prior)
-    : criterion_(modes, criterion, prior) {
-  std::vector<RowMatrix> tables(static_cast<std::size_t>(criterion_.n_sums()), RowMatrix(modes.size(), lattice.size()));
-  for (Index l = 0; l < lattice.size(); ++l) {
-    constants_.push_back(criterion_.constants(lattice[l]));
-    const RowMatrix weights = criterion_.weights(lattice[l]);
-    for (Index k = 0; k < criterion_.n_sums(); ++k) tables[static_cast<std::size_t>(k)].col(l) = weights.col(k);
+// The scores of one spectrum at n lambda.
+void LatticeCriterion::evaluate(Index n, const double* const* sums, const double* constants, const Data& data,
+                                double* out) const {
+  const auto rows = static_cast<double>(modes_.n_rows);
+  const double floor = kRounding * data.total;
+  switch (criterion_) {
+    case Criterion::kLikelihood: {
+      const double factor = rows - static_cast<double>(modes_.size() - prior_->size());
+      for (Index l = 0; l < n; ++l) out[l] = factor * std::log(std::max(data.rest + sums[0][l], floor)) + constants[l];
+      return;
+    }
+    case Criterion::kLCurve:
+      for (Index l = 0; l < n; ++l) out[l] = l_curve(data.rest + sums[0][l], sums[1][l], sums[2][l], sums[3][l]);
+      return;
+    case Criterion::kDiscrepancy:
+      for (Index l = 0; l < n; ++l) {
+        out[l] = std::abs(std::log(std::max(data.rest + sums[0][l], floor) / (rows * data.noise * data.noise)));
+      }
+      return;
+    default:
+      for (Index l = 0; l < n; ++l) out[l] = std::max(data.rest + sums[0][l], 0.0) * constants[l];
   }
-  for (const RowMatrix& table : tables) weights_.emplace_back(table);
 }
 
 void LatticeCriterion::scores(const Amplitudes& amplitudes, const double* noise, Index count, RowMatrix& scores) const {
   const RowMatrix& squared = amplitudes.squared;
-  std::vector<RowMatrix> sums(weights_.size(), RowMatrix(squared.rows(), weights_[0].stride()));
-  for (std::size_t k = 0; k < weights_.size(); ++k) {
-    weights_[k].multiply(squared.data(), squared.cols(), count, sums[k].data());
-  }
-  scores.resize(count, size());
-  for (Index i = 0; i < count; ++i) {
-    for (Index l = 0; l < size(); ++l) {
-      ModeCriterion::Sums own{};
-      for (std::size_t k = 0; k < sums.size(); ++k) own[k] = sums[k](i, l);
-      scores(i, l) = criterion_.score(constants_[static_cast<std::size_t>(l)], own, amplitudes.rest[i],
-                                      amplitudes.total[i], noise[i]);
+  const Index n = constants_.size(), stride = weights_[0].stride();
+  std::vector<RowMatrix> tile(weights_.size(), RowMatrix(kTile, stride));
+  scores.resize(count, n);
+  for (Index first = 0; first < count; first += kTile) {
+    for (std::size_t k = 0; k < tile.size(); ++k) {
+      weights_[k].multiply(&squared(first, 0), squared.cols(), kTile, tile[k].data());
+    }
+    for (Index i = first; i < std::min(first + kTile, count); ++i) {
+      const double* sums[kMaxSums];
+      for (std::size_t k = 0; k < tile.size(); ++k) sums[k] = &tile[k](i - first, 0);
+      evaluate(n, sums, constants_.data(), {amplitudes.rest[i], amplitudes.total[i], noise[i]}, &scores(i, 0));
     }
   }
 }
 
 double LatticeCriterion::score(const Amplitudes& amplitudes, const double* noise, Index spectrum, double lambda) const {
-  const RowMatrix weights = criterion_.weights(lambda);
-  ModeCriterion::Sums sums{};
-  for (Index k = 0; k < weights.cols(); ++k) {
-    sums[static_cast<std::size_t>(k)] = amplitudes.squared.row(spectrum).head(weights.rows()).dot(weights.col(k));
+  const RowMatrix own = weights(lambda);
+  double sum[kMaxSums], score;
+  const double* sums[kMaxSums];
+  for (Index k = 0; k < n_sums_; ++k) {
+    sum[k] = amplitudes.squared.row(spectrum).head(own.rows()).dot(own.col(k));
+    sums[k] = &sum[k];
   }
-  return criterion_.score(criterion_.constants(lambda), sums, amplitudes.rest[spectrum], amplitudes.total[spectrum],
-                          noise[spectrum]);
+  const double here = constant(lambda);
+  evaluate(1, sums, &here, {amplitudes.rest[spectrum], amplitudes.total[spectrum], noise[spectrum]}, &score);
+  return score;
 }
 
 namespace {

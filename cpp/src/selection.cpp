@@ -15,9 +15,9 @@ Index lowest_place(const double* scores, Index n) {
   Index best = n - 1;
   double lowest = std::numeric_limits<double>::infinity();
   for (Index l = 0; l < n; ++l) {
-    if (std::isfinite(scores[l]) && scores[l] < lowest) lowest = scores[best = l];
+    if (scores[l] < lowest) lowest = scores[best = l];
   }
-  return best;
+  return std::isfinite(lowest) ? best : n - 1;
 }
 
 void Scores::lowest(Index* place) {

@@ -4,7 +4,7 @@
 #include "drtengine/modes.hpp"
 #include "drtengine/selection.hpp"
 
-#include <array>
+#include <vector>
 
 namespace drtengine {
 
@@ -27,45 +27,33 @@ class PriorVolume {
   RowMatrix matrix_, inverse_;
 };
 
-class ModeCriterion {
- public:
-  static constexpr Index kMaxSums = 4;
-  using Sums = std::array<double, kMaxSums>;
-
-  // The likelihood needs the prior.
-  ModeCriterion(const Modes& modes, Criterion criterion, const PriorVolume* prior);
-
-  Index n_sums() const { return n_sums_; }
-  // What b^2 is multiplied with in each of the sums [mode, sum].
-  RowMatrix weights(double lambda) const;
-  // What depends on lambda alone: traces and determinants.
-  struct Constants {
-    double trace, square_trace, information;
-  };
-  Constants constants(double lambda) const;
-  double score(const Constants& constants, const Sums& sums, double rest, double total, double noise) const;
-
- private:
-  const Modes& modes_;
-  Criterion criterion_;
-  Index n_sums_;
-  const PriorVolume* prior_;
-};
-
-// A mode criterion on a lattice, for tiles of spectra.
+// A criterion on a lattice of lambda, for tiles of spectra.
 class LatticeCriterion {
  public:
+  // The likelihood needs the prior.
   LatticeCriterion(const Modes& modes, ConstVectorView lattice, Criterion criterion, const PriorVolume* prior);
 
-  Index size() const { return static_cast<Index>(constants_.size()); }
   // scores[spectrum, lambda]
   void scores(const Amplitudes& amplitudes, const double* noise, Index count, RowMatrix& scores) const;
+  // At a lambda that need not be on the lattice.
   double score(const Amplitudes& amplitudes, const double* noise, Index spectrum, double lambda) const;
 
  private:
-  ModeCriterion criterion_;
-  std::vector<ModeCriterion::Constants> constants_;  // [lambda]
-  std::vector<TileFactor> weights_;                  // [sum]: [mode, lambda]
+  static constexpr Index kMaxSums = 4;
+
+  RowMatrix weights(double lambda) const;
+  double constant(double lambda) const;
+  struct Data {
+    double rest, total, noise;
+  };
+  void evaluate(Index n, const double* const* sums, const double* constants, const Data& data, double* out) const;
+
+  const Modes& modes_;
+  Criterion criterion_;
+  const PriorVolume* prior_;
+  Index n_sums_;
+  Vector constants_;                 // [lambda] what the trace or the determinants make of it
+  std::vector<TileFactor> weights_;  // [sum]: what b^2 is multiplied with [mode, lambda]
 };
 
 }  // namespace drtengine
