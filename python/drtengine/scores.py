@@ -130,8 +130,8 @@ def lambda_scores(data: Campaign | Spectrum, selector: str = "evidence", **optio
     -----
     The evidence is a curve with small steps, wherever an unknown becomes zero. `fit_drt` looks for
     its minimum from the choice of "ml" in steps of half a decade, as far as it does not rise by more
-    than 3, and then by parabolas; so the choice may stand a little, rarely more than one or two, above the
-    lowest score shown here.
+    than 3, and then by parabolas; so the choice stands above the lowest score shown here, as a rule by less
+    than 1, which is no difference that data could tell.
 
     References
     ----------
