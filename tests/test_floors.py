@@ -24,7 +24,12 @@ FLOORS = (
     ("store", "simulate"),
     ("plot", "cli"),
 )
-SIDEWAYS = {("drt", "result"), ("scores", "drt"), ("reference", "result"), ("cli", "plot")}  # allowed above the second floor
+SIDEWAYS = {
+    ("drt", "result"),
+    ("scores", "drt"),
+    ("reference", "result"),
+    ("cli", "plot"),
+}  # allowed above the second floor
 FACE = "__init__"  # gathers the public names; nothing imports from it, but for the version
 
 HEAVY = ("scipy", "xarray", "pandas", "matplotlib", "typer", "rich", "cvxpy", "h5netcdf", "h5py", "joblib")

@@ -15,7 +15,6 @@ import drtengine as dt
 from drtengine import Status, simulate
 from drtengine._native import LEVELS, core
 from drtengine.basis import Basis
-from drtengine.selection import LATTICE
 from drtengine.options import PARTS, SELECTORS
 
 BITS = 200  # of the fractions in extended precision

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.optimize import nnls
-from test_ridge import Posed, frequencies, posed, problem, random_spectra
 
 import drtengine as dt
 from drtengine import Status, simulate
@@ -16,6 +15,7 @@ from drtengine._native import LEVELS, core
 from drtengine.basis import Basis
 from drtengine.options import SELECTORS
 from drtengine.selection import CRITERIA, LATTICE
+from test_ridge import Posed, frequencies, posed, problem, random_spectra
 
 GCV = CRITERIA.index("gcv")
 LIKE_GCV = ("gcv", "mgcv", "rgcv")
@@ -409,5 +409,5 @@ def test_scores_of_mixed_grids_and_broken_spectra():
 
 
 def test_what_is_no_selector():
-    with pytest.raises(dt.InvalidInput, match="unknown selector 'evidense'; .* did you mean 'evidence'"):
+    with pytest.raises(dt.InvalidInput, match=r"unknown selector 'evidense'; .* did you mean 'evidence'"):
         dt.lambda_scores(noisy("two_zarc", 0.01, 1), "evidense")

@@ -16,7 +16,7 @@ from .errors import InvalidInput, Status
 from .options import PARTS
 from .points import explain, select_points, vanishing_points
 from .result import DrtResult
-from .selection import check_selector, choose_lambda, noise_on_grid
+from .selection import Selector, check_selector, choose_lambda, noise_on_grid
 from .spectrum import BoolArray, FloatArray, IntArray, Spectrum
 
 if TYPE_CHECKING:
@@ -144,8 +144,7 @@ def fit_drt(
     area = None if area is None else options.check_positive("area", area)
     f_min, f_max = options.check_limits(f_min, f_max)
     threads = options.check_threads(n_threads)
-    chosen = options.check_lambda(lambda_, campaign)
-    selector = check_selector(chosen, refine, noise, n_folds, part, campaign)
+    chosen = check_selector(options.check_lambda(lambda_, campaign), refine, noise, n_folds, part, campaign)
 
     used, notes = select_points(campaign, f_min, f_max, exclude)
     status = (
@@ -171,9 +170,9 @@ def fit_drt(
             order=order, inductance=inductance, capacitance=capacitance, part=part, nonneg=nonneg, area=area,
             n_threads=threads,
         )  # fmt: skip
-        if selector is not None:
-            level = noise_on_grid(selector, campaign, row_weights, rows, points, part) * (area or 1.0)
-            lambda_here, chosen_status = choose_lambda(problem, selector, level)
+        if isinstance(chosen, Selector):
+            level = noise_on_grid(chosen, campaign, row_weights, rows, points, part) * (area or 1.0)
+            lambda_here, chosen_status = choose_lambda(problem, chosen, level)
         else:
             lambda_here = chosen if chosen.size == 1 else chosen[rows]
             chosen_status = np.full(rows.size, Status.OK, dtype=np.int8)
@@ -194,7 +193,7 @@ def fit_drt(
         options={
             "basis": basis,
             "order": order,
-            "lambda_": chosen if isinstance(chosen, str) else chosen.tolist() if np.ndim(lambda_) else float(chosen[0]),
+            "lambda_": lambda_ if isinstance(lambda_, str) else np.asarray(lambda_, dtype=float).tolist(),
             "refine": refine,
             "noise": None if noise is None else np.asarray(noise, dtype=float).tolist(),
             "n_folds": int(n_folds),

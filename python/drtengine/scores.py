@@ -12,7 +12,7 @@ from . import options as arguments
 from .campaign import Campaign, frequency_grids
 from .drt import fit_drt, pose
 from .errors import Status
-from .selection import LATTICE, check_selector, noise_on_grid, scores_on_lattice
+from .selection import LATTICE, Selector, check_selector, noise_on_grid, scores_on_lattice
 from .spectrum import FloatArray, Spectrum
 
 if TYPE_CHECKING:
@@ -58,7 +58,11 @@ class LambdaScores:
 
         return xr.Dataset(
             {
-                "score": (("spectrum", "lambda_"), self.score, {"long_name": f"score by {self.selector}, lower is better"}),
+                "score": (
+                    ("spectrum", "lambda_"),
+                    self.score,
+                    {"long_name": f"score by {self.selector}, lower is better"},
+                ),
                 "chosen": ("spectrum", self.chosen, {"units": "1", "long_name": "regularisation parameter chosen"}),
                 "status": ("spectrum", self.status, {"flag_meanings": " ".join(s.name for s in Status)}),
             },
@@ -161,7 +165,7 @@ def lambda_scores(data: Campaign | Spectrum, selector: str = "evidence", **optio
     used = fitted.used & answered[:, None]
     weights = arguments.check_weights(options.get("weights", "unit"), campaign, used)
     how = check_selector(selector, False, options.get("noise"), settings["n_folds"], settings["part"], campaign)
-    assert how is not None  # its name was accepted above
+    assert isinstance(how, Selector)  # its name was accepted above
     score = np.full((len(campaign), LATTICE.size), np.nan)
     for rows, points in frequency_grids(campaign.frequency, used):
         sound = rows[answered[rows]]

@@ -46,15 +46,20 @@ class Selector:
 
 
 def check_selector(
-    lambda_: FloatArray | str, refine: bool, noise: float | ArrayLike | None, n_folds: int, part: str, campaign: Campaign
-) -> Selector | None:
-    """Return a selector whose arguments fit together, or None where lambda is given as numbers."""
+    lambda_: FloatArray | str,
+    refine: bool,
+    noise: float | ArrayLike | None,
+    n_folds: int,
+    part: str,
+    campaign: Campaign,
+) -> Selector | FloatArray:
+    """Return a selector whose arguments fit together; lambda that is given as numbers comes back as it is."""
     if isinstance(n_folds, bool) or not isinstance(n_folds, int | np.integer) or n_folds < 2:
         raise InvalidInput(f"n_folds must be a whole number from 2 on, got {n_folds!r}")
     if noise is not None and not (isinstance(lambda_, str) and lambda_ == "discrepancy"):
         raise InvalidInput("noise= serves lambda_='discrepancy' alone; leave it out")
     if not isinstance(lambda_, str):
-        return None
+        return lambda_
     if lambda_ == "reim" and part != "both":
         raise InvalidInput(f"lambda_='reim' predicts each part from the other and needs part='both', got {part!r}")
     if lambda_ != "discrepancy":

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import InvalidInput
 from ..scores import LambdaScores
+from ..spectrum import FloatArray
 from .figures import decades, single_axes
 from .series import Selection, arrange, paint
 
@@ -25,7 +26,7 @@ def lambda_scores(
 ) -> Axes:
     """Draw the score of each lambda beside the lowest, with a dot where lambda was chosen.
 
-    Evidence and likelihood are shown as -2 log p above its lowest value, cross-validation as a multiple of
+    Evidence and likelihood are shown as -2 ln p above its lowest value, cross-validation as a multiple of
     the lowest score, the L-curve by its curvature, whose highest value counts. The dot is open where
     lambda stands at an end of the range.
 
@@ -66,12 +67,12 @@ def lambda_scores(
     ax.set_xlabel("λ")
     if scores.selector in _DIFFERENCES:
         ax.set_ylim(0, _HIGHEST_DIFFERENCE)
-        ax.set_ylabel(f"-2 log {_DIFFERENCES[scores.selector]}, above the lowest")
+        ax.set_ylabel(f"-2 ln {_DIFFERENCES[scores.selector]}, less lowest")
     elif scores.selector == "lcurve":
         ax.set_ylabel("curvature of the L-curve")
     elif scores.selector == "discrepancy":
         ax.set_ylim(bottom=0)
-        ax.set_ylabel("|log(residual / noise)|")
+        ax.set_ylabel("|ln(rms residual / noise)|")
     else:
         ax.set_ylim(1, _HIGHEST_RATIO)
         decades(ax, "y")
@@ -79,14 +80,14 @@ def lambda_scores(
     return ax
 
 
-def _shown(selector: str, score: np.ndarray) -> np.ndarray:
+def _shown(selector: str, score: FloatArray) -> FloatArray:
     if not np.isfinite(score).any():
         return np.full(score.shape, np.nan)
     if selector in _DIFFERENCES:
-        return score - np.nanmin(score)
+        return score - float(np.nanmin(score))
     if selector == "lcurve":
         return -score
     if selector == "discrepancy":
         return score / 2
-    lowest = np.nanmin(score)
+    lowest = float(np.nanmin(score))
     return score / lowest if lowest > 0 else np.full(score.shape, np.nan)
