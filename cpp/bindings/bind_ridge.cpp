@@ -57,8 +57,8 @@ py::tuple select(const py::dict& problem, int criterion, const DoubleArray& latt
   const Problem p(problem);
   const VectorMap lattice_view = vector_of(lattice);
   const Selector selector = selector_of(criterion, noise, fold);
-  Selection s = without_gil(
-      [&] { return select_lambda(p.design, p.Z, p.weights, lattice_view, selector, refine, p.options); });
+  Selection s =
+      without_gil([&] { return select_lambda(p.design, p.Z, p.weights, lattice_view, selector, refine, p.options); });
   return py::make_tuple(to_numpy(std::move(s.lambda)), status_to_numpy(s.status));
 }
 

@@ -91,7 +91,7 @@ class EvidencePlan final : public Plan {
   Modes modes;
   const PriorVolume& prior;
   Vector lambda;
-  Index n_basis, stride;  // the latter of the search
+  Index n_basis, stride;   // the latter of the search
   TileFactor to_x;         // from c/d to x_u
   TileFactor right_sides;  // from z to g = A'W^2z
 
@@ -225,8 +225,10 @@ class EvidenceScores final : public Scores {
   void evaluate(PoolMask problems, const Factors& factors, std::array<double, kPool>& score) {
     if (problems == 0) return;
     for_each(problems, [&, this](Index i) {
-      scaled_.row(i).head(plan_.modes.size()) = amplitudes_.b.row(i).head(plan_.modes.size()).cwiseProduct(
-          factors[static_cast<std::size_t>(i)]->to_modes.transpose());
+      scaled_.row(i).head(plan_.modes.size()) =
+          amplitudes_.b.row(i)
+              .head(plan_.modes.size())
+              .cwiseProduct(factors[static_cast<std::size_t>(i)]->to_modes.transpose());
     });
     plan_.to_x.multiply(scaled_.data(), scaled_.cols(), count_, unconstrained_.data());
     const PoolMask positive = choose_sides(problems, factors);

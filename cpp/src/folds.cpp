@@ -50,8 +50,8 @@ Fold make_fold(const Design& design, const Vector& w2, std::vector<Index> held_o
   Matrix predict = testing(Eigen::all, kept) * pencil.V;
   predict -= left_out * (left_out.transpose() * predict);
   Matrix from_z = pencil.V.transpose() * seen.transpose();
-  return {std::move(held_out), std::move(others), std::move(left_out), std::move(pencil), std::move(from_z),
-          std::move(predict)};
+  return {std::move(held_out), std::move(others), std::move(left_out),
+          std::move(pencil),   std::move(from_z), std::move(predict)};
 }
 
 class FoldPlan final : public Plan {
@@ -64,7 +64,8 @@ class FoldPlan final : public Plan {
       for (Index r = 0; r < w.size(); ++r) {
         if (w[r] > 0) (fold[static_cast<std::size_t>(r)] == k ? held_out : others).push_back(r);
       }
-      if (!held_out.empty()) folds.push_back(make_fold(design, squared_weights, std::move(held_out), std::move(others)));
+      if (!held_out.empty())
+        folds.push_back(make_fold(design, squared_weights, std::move(held_out), std::move(others)));
     }
     for (const Fold& f : folds) {
       Matrix inverse(f.pencil.sigma.size(), lattice.size());

@@ -35,8 +35,9 @@ Real log_det_gram(const RealMatrix& columns) {
 // The evidence by its definition, at the solution of solve_ridge.
 double explicit_evidence(const Design& design, const Vector& w2, double lambda, const Vector& z, bool nonneg) {
   const RowMatrix weights = w2.cwiseSqrt().transpose();
-  const Solutions s = solve_ridge(design, z.transpose(), weights, Vector::Constant(1, lambda),
-                                  RowMatrix::Identity(design.n_basis, design.n_basis), {.nonneg = nonneg, .keep_going = {}});
+  const Solutions s =
+      solve_ridge(design, z.transpose(), weights, Vector::Constant(1, lambda),
+                  RowMatrix::Identity(design.n_basis, design.n_basis), {.nonneg = nonneg, .keep_going = {}});
   RealVector x(design.size());
   x << s.coefficients.row(0).transpose().cast<Real>(),
       s.free.row(0).transpose().cwiseQuotient(design.scale.tail(design.size() - design.n_basis)).cast<Real>();
@@ -50,8 +51,8 @@ double explicit_evidence(const Design& design, const Vector& w2, double lambda, 
   right.head(design.rows()) = w2.cast<Real>().cwiseSqrt().cwiseProduct(z.cast<Real>());
   const RealMatrix penalty = rows.bottomRows(rows.rows() - design.rows());
   const auto n = static_cast<Real>((w2.array() > 0).count() - (design.size() - design.n_basis));
-  return static_cast<double>(n * std::log((right - rows * x).squaredNorm()) +
-                             log_det_gram(rows(Eigen::all, passive)) - log_det_gram(penalty(Eigen::all, positive)));
+  return static_cast<double>(n * std::log((right - rows * x).squaredNorm()) + log_det_gram(rows(Eigen::all, passive)) -
+                             log_det_gram(penalty(Eigen::all, positive)));
 }
 
 TEST_CASE("evidence and likelihood are those of the definition") {
@@ -81,11 +82,11 @@ TEST_CASE("every criterion: bits of neither batch nor threads") {
     Selector selector{.criterion = criterion};
     for (int r = 0; r < 62; ++r) selector.fold.push_back(r / 2 % 4);
     const Selection whole = select_lambda(design, Z, kNoWeights, lattice, selector, true, {});
-    const Selection parallel = select_lambda(design, Z, kNoWeights, lattice, selector, true, {.n_threads = 3, .keep_going = {}});
+    const Selection parallel =
+        select_lambda(design, Z, kNoWeights, lattice, selector, true, {.n_threads = 3, .keep_going = {}});
     CHECK(same_bits(parallel.lambda, whole.lambda));
     for (const auto& [begin, count] : {std::pair<Index, Index>{0, 1}, {3, 9}, {60, 70}}) {
-      const Selection part =
-          select_lambda(design, Z.middleRows(begin, count), kNoWeights, lattice, selector, true, {});
+      const Selection part = select_lambda(design, Z.middleRows(begin, count), kNoWeights, lattice, selector, true, {});
       CHECK(same_bits(part.lambda, whole.lambda.segment(begin, count)));
     }
   }
@@ -192,7 +193,8 @@ TEST_CASE("a choice depends neither on the batch nor on the threads") {
     const RowMatrix scores = lambda_scores(design, Z, weights, lattice, kGcv, {});
     const Selection together = select_lambda(design, Z, weights, lattice, kGcv, true, {});
     for (const int n_threads : {2, 7}) {
-      CHECK(same_bits(lambda_scores(design, Z, weights, lattice, kGcv, {.n_threads = n_threads, .keep_going = {}}), scores));
+      CHECK(same_bits(lambda_scores(design, Z, weights, lattice, kGcv, {.n_threads = n_threads, .keep_going = {}}),
+                      scores));
       const Selection parallel =
           select_lambda(design, Z, weights, lattice, kGcv, true, {.n_threads = n_threads, .keep_going = {}});
       CHECK(same_bits(parallel.lambda, together.lambda));
@@ -200,8 +202,8 @@ TEST_CASE("a choice depends neither on the batch nor on the threads") {
     }
     for (const auto& [begin, count] : {std::pair<Index, Index>{0, 1}, {3, 8}, {10, 65}}) {
       const RowMatrix own = weight_rows == 1 ? weights : RowMatrix(weights.middleRows(begin, count));
-      CHECK(
-          same_bits(lambda_scores(design, Z.middleRows(begin, count), own, lattice, kGcv, {}), scores.middleRows(begin, count)));
+      CHECK(same_bits(lambda_scores(design, Z.middleRows(begin, count), own, lattice, kGcv, {}),
+                      scores.middleRows(begin, count)));
     }
   }
 }

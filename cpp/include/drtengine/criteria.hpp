@@ -8,8 +8,8 @@
 
 namespace drtengine {
 
-// log det(lambda M) of the penalised unknowns, and what is needed to have it of some of them. Where M is singular, as for
-// piecewise linear functions, what it leaves open is held by kWeakest of its mean diagonal.
+// log det(lambda M) of the penalised unknowns, and what is needed to have it of some of them. Where M is singular, as
+// for piecewise linear functions, what it leaves open is held by kWeakest of its mean diagonal.
 class PriorVolume {
  public:
   static constexpr double kWeakest = 1e-10;

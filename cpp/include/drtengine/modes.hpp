@@ -15,10 +15,10 @@ namespace drtengine {
 // What a grid and one set of weights determine.
 struct Modes {
   Pencil pencil;
-  Vector w2;            // [row]
-  Index n_rows;         // in use
+  Vector w2;               // [row]
+  Index n_rows;            // in use
   std::vector<bool> seen;  // [mode] the data see the mode; the others are fitted by the penalty alone
-  TileFactor project;   // W^2A V sigma^-1/2: from z to b
+  TileFactor project;      // W^2A V sigma^-1/2: from z to b
 
   // Throws NotPositiveDefinite where A'W^2A and M cannot be brought to diagonal form.
   Modes(const Design& design, const Vector& squared_weights);
