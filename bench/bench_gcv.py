@@ -4,11 +4,12 @@ import pytest
 
 import drtengine as dt
 from drtengine._native import core
-from drtengine.methods import LATTICE
+from drtengine.selection import CRITERIA, LATTICE
 from problems import POPULATIONS, TAU, campaign, core_call
 
 GROUP = "GCV"
 LIMIT = 2.0
+GCV = CRITERIA.index("gcv")
 LATTICES = {201: LATTICE, 21: LATTICE[60:141:4]}
 
 
@@ -21,7 +22,7 @@ def bench_choice(clock, scaled, size, population):
     lattice = LATTICES[size]
     assert lattice.size == size
     chosen, _ = clock(
-        lambda: core.select_gcv(problem, lattice, False),
+        lambda: core.select_lambda(problem, GCV, lattice, False),
         group=GROUP,
         label=f"choice among {size} lambda, N = 71, {population}",
         spectra=len(spectra),
@@ -35,7 +36,7 @@ def bench_solve_at_chosen(clock, scaled, population):
     """The solve that follows, each spectrum at its own lambda."""
     spectra = campaign(population, 71, scaled(20_000))
     problem, gamma_of = core_call(spectra)
-    chosen, _ = core.select_gcv(problem, LATTICE, False)
+    chosen, _ = core.select_lambda(problem, GCV, LATTICE, False)
     clock(
         lambda: core.solve_ridge(problem, chosen, gamma_of),
         group=GROUP,
@@ -51,7 +52,7 @@ def bench_whole(clock, scaled, n_threads, population):
     """fit_drt as it stands."""
     spectra = campaign(population, 71, scaled(20_000))
     result = clock(
-        lambda: dt.fit_drt(spectra, tau=TAU, n_threads=n_threads),
+        lambda: dt.fit_drt(spectra, lambda_="gcv", tau=TAU, n_threads=n_threads),
         group=GROUP,
         label=f"fit_drt, N = 71, {population}, {n_threads} thread(s)",
         spectra=len(spectra),
@@ -64,7 +65,7 @@ def bench_refined(clock, scaled):
     """A search between the values of the lattice, and so a factorisation for each spectrum."""
     spectra = campaign("two_zarc", 71, scaled(2_000))
     clock(
-        lambda: dt.fit_drt(spectra, tau=TAU, refine=True, n_threads=1),
+        lambda: dt.fit_drt(spectra, lambda_="gcv", tau=TAU, refine=True, n_threads=1),
         group=GROUP,
         label="fit_drt refine=True, N = 71, two_zarc, 1 thread(s)",
         spectra=len(spectra),

@@ -9,7 +9,7 @@ import pytest
 
 import drtengine as dt
 from drtengine._native import core
-from drtengine.methods import LATTICE
+from drtengine.selection import CRITERIA, LATTICE
 from peers import pydrttools
 from problems import GRIDS, TAU, basis_for, campaign, core_call, frequencies
 
@@ -17,6 +17,8 @@ BATCH = 200
 LAMBDA = 1e-3
 GROUP = "whole run, batch of 200 beside pyDRTtools"
 CHOICES = {"lambda = 1e-3": LAMBDA, "GCV": None}
+
+GCV = CRITERIA.index("gcv")
 
 
 @pytest.fixture
@@ -60,8 +62,8 @@ def bench_pydrttools(clock, peer, grid, choice):
     lambda_ = float(np.squeeze(entry.lambda_value))
     assert peer.difference(entry, dt.fit_drt(spectra[:1], lambda_=lambda_, tau=TAU)) <= peer.TOLERANCE
     problem, _ = core_call(spectra[:1])
-    best, _ = core.select_gcv(problem, LATTICE, False)
-    theirs, ours = core.gcv_scores(problem, np.array([lambda_, best[0]]))[0]
+    best, _ = core.select_lambda(problem, GCV, LATTICE, False)
+    theirs, ours = core.lambda_scores(problem, GCV, np.array([lambda_, best[0]]))[0]
     assert ours <= theirs  # the same criterion, looked at everywhere
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 import drtengine as dt
 from drtengine._native import ISA, core
-from drtengine.methods import LATTICE
+from drtengine.selection import CRITERIA, LATTICE
 from drtengine.spectrum import ComplexArray, FloatArray
 from peers import pydrttools
 from peers.quadratic import CVXOPT, SOLVERS, difference, solve_all
@@ -117,7 +117,7 @@ def gcv(count: int) -> Iterator[Row]:
     for lattice in (LATTICE[60:141:4], LATTICE):
         yield Row(
             f"GCV, choice among {lattice.size} λ, N = 71, two_zarc: core call",
-            partial(core.select_gcv, problem, lattice, False),
+            partial(core.select_lambda, problem, CRITERIA.index("gcv"), lattice, False),
             count,
             2.0,
         )

@@ -217,7 +217,7 @@ except KeyboardInterrupt:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a child alone")
 @pytest.mark.parametrize("n_threads", ["1", "2"])
-@pytest.mark.parametrize("lambda_", ["1e-3", "'gcv'"])
+@pytest.mark.parametrize("lambda_", ["1e-3", "'gcv'", "'evidence'"])
 def test_ctrl_c_ends_a_long_fit(n_threads: str, lambda_: str) -> None:
     with subprocess.Popen([sys.executable, "-c", SLOW, n_threads, lambda_], stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None

@@ -21,16 +21,16 @@ FLOORS = (
     ("_version", "errors", "_native"),
     (
         *("spectrum", "basis", "signs", "campaign", "tables", "options", "points", "series", "densities"),
-        *("elements", "smooth", "bands", "methods", "choice"),
+        *("selection", "elements", "smooth", "bands", "methods", "choice"),
         *("regression", "tabular", "geometry", "records", "transients", "voltammetry"),
     ),
-    ("io", "result", "posterior", "drt", "peaks", "reference", "kk", "gitt", "ici", "cv", "cycling"),
+    ("io", "result", "posterior", "drt", "scores", "peaks", "reference", "kk", "gitt", "ici", "cv", "cycling"),
     ("store", "maps", "simulate", "diffusion"),
     ("plot", "cli"),
 )
 SIDEWAYS = {  # allowed above the second floor
     *(("drt", "result"), ("reference", "result"), ("posterior", "result")),
-    *(("peaks", "result"), ("peaks", "posterior"), ("cli", "plot")),
+    *(("peaks", "result"), ("peaks", "posterior"), ("scores", "drt"), ("cli", "plot")),
 }
 FACE = "__init__"  # gathers the public names; nothing imports from it, but for the version
 

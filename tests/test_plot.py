@@ -283,6 +283,24 @@ def test_other_bad_arguments_are_explained(result: dt.DrtResult) -> None:
 # Nyquist and Bode
 
 
+@pytest.mark.parametrize("selector", dt.options.SELECTORS)
+def test_score_curves_have_a_dot_at_the_choice(selector: str) -> None:
+    frequency = np.geomspace(1e5, 1e-2, 41)
+    exact = simulate.benchmark_cases()["two_zarc"].impedance(frequency)
+    Z = [simulate.add_noise(exact, 0.01, seed=1), simulate.add_noise(exact, 0.01, seed=2), exact]
+    campaign = dt.Campaign.from_arrays(frequency, Z, coordinates={"voltage": [3.0, 3.5, 4.0]})
+    scores = dt.lambda_scores(campaign, selector, **({"noise": 0.5} if selector == "discrepancy" else {}))
+    ax = plot.lambda_scores(scores)
+    assert ax.get_xscale() == "log"
+    assert ax.get_xlabel() == "λ"
+    dots = [line for line in ax.lines if line.get_marker() == "o"]
+    assert [float(dot.get_xdata()[0]) for dot in dots] == scores.chosen.tolist()
+    filled = [not same_color(dot.get_markerfacecolor(), "white") for dot in dots]
+    assert filled == (scores.status == dt.Status.OK).tolist()
+    with pytest.raises(dt.InvalidInput, match=r"needs what dt.lambda_scores returns, got Campaign"):
+        plot.lambda_scores(campaign)  # type: ignore[arg-type]
+
+
 def test_nyquist_shows_measurement_and_fit_with_equal_axes(result: dt.DrtResult) -> None:
     ax = plot.nyquist(result, spectra=0)
     assert ax.get_aspect() == 1

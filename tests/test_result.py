@@ -227,6 +227,8 @@ def test_provenance() -> None:
         "order": 1,
         "lambda_": "gcv",
         "refine": False,
+        "noise": None,
+        "n_folds": 5,
         "nonneg": True,
         "inductance": True,
         "capacitance": False,

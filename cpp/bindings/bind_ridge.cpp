@@ -6,6 +6,8 @@
 namespace drtengine::bindings {
 namespace {
 
+using IntArray = py::array_t<int, py::array::c_style>;
+
 py::tuple solve(const py::dict& problem, const DoubleArray& lambda, const DoubleArray& outputs) {
   const Problem p(problem);
   const VectorMap lambda_view = vector_of(lambda);
@@ -16,17 +18,29 @@ py::tuple solve(const py::dict& problem, const DoubleArray& lambda, const Double
                         to_numpy(std::move(s.error)), status_to_numpy(s.status));
 }
 
-py::tuple select(const py::dict& problem, const DoubleArray& lattice, bool refine) {
+// A criterion of selection.hpp by its number, with the folds [row] or the noise [spectrum] it needs.
+Selector selector_of(int criterion, const DoubleArray& noise, const IntArray& fold) {
+  return {static_cast<Criterion>(criterion), std::vector<int>(fold.data(), fold.data() + fold.size()),
+          vector_of(noise)};
+}
+
+py::tuple select(const py::dict& problem, int criterion, const DoubleArray& lattice, bool refine,
+                 const DoubleArray& noise, const IntArray& fold) {
   const Problem p(problem);
   const VectorMap lattice_view = vector_of(lattice);
-  Selection s = without_gil([&] { return select_gcv(p.design, p.Z, p.weights, lattice_view, refine, p.options); });
+  const Selector selector = selector_of(criterion, noise, fold);
+  Selection s =
+      without_gil([&] { return select_lambda(p.design, p.Z, p.weights, lattice_view, selector, refine, p.options); });
   return py::make_tuple(to_numpy(std::move(s.lambda)), status_to_numpy(s.status));
 }
 
-py::array_t<double> scores(const py::dict& problem, const DoubleArray& lambda) {
+py::array_t<double> scores(const py::dict& problem, int criterion, const DoubleArray& lattice, const DoubleArray& noise,
+                           const IntArray& fold) {
   const Problem p(problem);
-  const VectorMap lambda_view = vector_of(lambda);
-  return to_numpy(without_gil([&] { return gcv_scores(p.design, p.Z, p.weights, lambda_view, p.options); }));
+  const VectorMap lattice_view = vector_of(lattice);
+  const Selector selector = selector_of(criterion, noise, fold);
+  return to_numpy(
+      without_gil([&] { return lambda_scores(p.design, p.Z, p.weights, lattice_view, selector, p.options); }));
 }
 
 }  // namespace
@@ -34,8 +48,10 @@ py::array_t<double> scores(const py::dict& problem, const DoubleArray& lambda) {
 void register_ridge(py::module_& m) {
   using py::literals::operator""_a;
   m.def("solve_ridge", &solve, "problem"_a, "lambda_"_a, "outputs"_a);
-  m.def("select_gcv", &select, "problem"_a, "lattice"_a, "refine"_a);
-  m.def("gcv_scores", &scores, "problem"_a, "lambda_"_a);
+  const auto noise = "noise"_a = DoubleArray(0);
+  const auto fold = "fold"_a = IntArray(0);
+  m.def("select_lambda", &select, "problem"_a, "criterion"_a, "lattice"_a, "refine"_a, noise, fold);
+  m.def("lambda_scores", &scores, "problem"_a, "criterion"_a, "lattice"_a, noise, fold);
 }
 
 }  // namespace drtengine::bindings

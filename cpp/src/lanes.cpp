@@ -1,5 +1,6 @@
 #include "drtengine/lanes.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace drtengine {
@@ -153,11 +154,15 @@ void LaneSystems::solve() {
   }
 }
 
-Vec LaneSystems::log_determinant() {
+Vec LaneSystems::log_det() {
+  constexpr Index kFactors = 4;  // few enough that their product neither over- nor underflows
   double sum[kVecWidth] = {};
-  for (Index i = 0; i < n_; ++i) {
-    const double* inverse = entry(i, i);
-    for (Index lane = 0; lane < kVecWidth; ++lane) sum[lane] -= 2 * std::log(inverse[lane]);
+  for (Index begin = 0; begin < n_; begin += kFactors) {
+    Vec product = broadcast(1);
+    for (Index i = begin; i < std::min(begin + kFactors, n_); ++i) product *= at(i, i);
+    double factor[kVecWidth];
+    store(factor, product);
+    for (Index lane = 0; lane < kVecWidth; ++lane) sum[lane] -= 2 * std::log(factor[lane]);
   }
   return load(sum);
 }

@@ -350,7 +350,7 @@ void LogLanes::step() {
     any_adapts = any_adapts || (lane.fit->steps >= kStepsBeforeAdapting && lane.fit->precisions != Precisions::kFixed);
   }
   PerLane log_determinant{};
-  if (any_last) store(log_determinant.data(), systems_.log_determinant());
+  if (any_last) store(log_determinant.data(), systems_.log_det());
   systems_.solve();
   if (any_last || any_adapts) find_band_of_inverse();
 

@@ -10,6 +10,7 @@ Pencil::Pencil(const RowMatrix& gram, const RowMatrix& penalty) {
   lambda_0 = 1e-3 * gram.trace() / penalty.trace();
   const Eigen::LLT<Eigen::MatrixXd> llt(gram + lambda_0 * penalty);
   if (llt.info() != Eigen::Success) throw NotPositiveDefinite("A'A + lambda M is singular");
+  log_det = 2 * llt.matrixLLT().diagonal().array().log().sum();
   Eigen::MatrixXd reduced = llt.matrixL().solve(gram);
   reduced = llt.matrixL().solve(reduced.transpose().eval());
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(reduced);
@@ -19,5 +20,7 @@ Pencil::Pencil(const RowMatrix& gram, const RowMatrix& penalty) {
 }
 
 Vector Pencil::denominators(double lambda) const { return sigma.array() + lambda / lambda_0 * (1 - sigma.array()); }
+
+double Pencil::log_det_H(double lambda) const { return log_det + denominators(lambda).array().log().sum(); }
 
 }  // namespace drtengine

@@ -19,14 +19,16 @@ double max_abs(const double* x, Index n) { return n == 0 ? 0 : Eigen::Map<const 
 
 }  // namespace
 
-PivotPool::PivotPool(Index n, Index n_constrained, Side side)
+PivotPool::PivotPool(Index n, Index n_constrained, Side side, bool keep_log_dets)
     : n_(n),
       n_constrained_(n_constrained),
       stride_(padded(n)),
       side_(side),
+      keep_log_dets_(keep_log_dets),
       set_(kPool),
       values_(kPool, std::vector<double>(static_cast<std::size_t>(n))),
       q_(static_cast<std::size_t>(kPool * stride_)),
+      log_det_(kPool),
       next_set_(static_cast<std::size_t>(n)) {}
 
 void PivotPool::guess_from(Index problem, const double* x) {
@@ -54,8 +56,22 @@ void PivotPool::guess_from(Index problem, const double* x) {
   set_[static_cast<std::size_t>(problem)].assign(next_set_.data(), next);
 }
 
-// kVecWidth problems side by side.
-void PivotPool::solve_values(const Matrices& Q, const double* q, PoolMask problems) {
+void PivotPool::guess_from(Index problem, const PivotPool& other) {
+  const auto& theirs = other.set(problem);
+  Index* next = next_set_.data();
+  auto seen = theirs.begin();
+  for (Index i = 0; i < (side_ == Side::kPositive ? n_ : n_constrained_); ++i) {
+    const bool member = seen != theirs.end() && *seen == i;
+    seen += member;
+    *next = i;
+    next += !member || i >= n_constrained_;
+  }
+  set_[static_cast<std::size_t>(problem)].assign(next_set_.data(), next);
+}
+
+// visit(first, count, n): problems by_size_[first...] side by side, of at most n members each.
+template <class Visit>
+void PivotPool::for_each_vector(PoolMask problems, Visit&& visit) {
   by_size_.clear();
   for (; problems != 0; problems &= problems - 1) {
     const Index problem = std::countr_zero(problems);
@@ -66,17 +82,41 @@ void PivotPool::solve_values(const Matrices& Q, const double* q, PoolMask proble
 
   for (std::size_t first = 0; first < by_size_.size(); first += kVecWidth) {
     const std::size_t count = std::min<std::size_t>(kVecWidth, by_size_.size() - first);
-    const auto n = static_cast<Index>(set(by_size_[first + count - 1]).size());
+    visit(first, count, static_cast<Index>(set(by_size_[first + count - 1]).size()));
+  }
+}
+
+void PivotPool::solve_values(const Matrices& Q, const double* q, PoolMask problems) {
+  for_each_vector(problems, [&, this](std::size_t first, std::size_t count, Index n) {
     systems_.resize(n);
     fill_systems(Q, q, first, count, n);
     systems_.factorize();
+    if (keep_log_dets_) write_log_dets(first, count, log_det_.data());
     systems_.solve();
     for (std::size_t lane = 0; lane < count; ++lane) {
       const Index problem = by_size_[first + lane];
       auto& v = values_[static_cast<std::size_t>(problem)];
       for (std::size_t i = 0; i < set(problem).size(); ++i) v[i] = systems_.right_side(static_cast<Index>(i))[lane];
     }
+  });
+}
+
+void PivotPool::log_dets(const Matrices& Q, PoolMask problems, double* out) {
+  for_each_vector(problems, [&, this](std::size_t first, std::size_t count, Index n) {
+    systems_.resize(n);
+    fill_systems(Q, q_.data(), first, count, n);
+    systems_.factorize();
+    write_log_dets(first, count, out);
+  });
+  for (; problems != 0; problems &= problems - 1) {
+    if (set(std::countr_zero(problems)).empty()) out[std::countr_zero(problems)] = 0;
   }
+}
+
+void PivotPool::write_log_dets(std::size_t first, std::size_t count, double* out) {
+  double value[kVecWidth];
+  store(value, systems_.log_det());
+  for (std::size_t lane = 0; lane < count; ++lane) out[by_size_[first + lane]] = value[lane];
 }
 
 // Lane by lane Q_ss and -q_s of the problems by_size_[first...]; shorter systems are filled up with

@@ -54,11 +54,6 @@ struct Pools {
   Index count() const { return static_cast<Index>(begin.size()) - 1; }
 };
 
-template <class F>
-void for_each(PoolMask problems, F&& f) {
-  for (; problems != 0; problems &= problems - 1) f(static_cast<Index>(std::countr_zero(problems)));
-}
-
 // What all threads share, and the results they write to, each its own rows.
 struct Job {
   const Design& design;

@@ -60,11 +60,14 @@ TEST_CASE("solutions and inverses of every lane are Eigen's") {
     systems.factorize();
     systems.solve();
     const RowMatrix x = solution(systems, n);
+    double log_det[kVecWidth];
+    store(log_det, systems.log_det());
     systems.invert();
     for (Index lane = 0; lane < kVecWidth; ++lane) {
       const RowMatrix& own = A[static_cast<std::size_t>(lane)];
       const Eigen::LLT<Eigen::MatrixXd> llt(own);
       CHECK(distance(x.col(lane), llt.solve(b.col(lane)).eval()) <= 1e-12);
+      CHECK(log_det[lane] == within(2 * llt.matrixLLT().diagonal().array().log().sum(), 1e-12, 1));
       CHECK(distance(own * x.col(lane), b.col(lane)) <= 1e-13);
       CHECK(distance(symmetric(systems, n, lane), llt.solve(Eigen::MatrixXd::Identity(n, n)).eval()) <= 1e-12);
     }

@@ -272,6 +272,40 @@ TEST_CASE("a bad first guess costs rounds, not the answer") {
   }
 }
 
+TEST_CASE("determinants on the set, from either side") {
+  Random random(41);
+  const Index n = 30, n_constrained = 28;
+  const Problem p = random_problem(random, n, n_constrained, 1e3);
+  const RowMatrix G = p.inverse();
+  RowMatrix H = RowMatrix::Zero(n, padded(n));
+  H.leftCols(n) = p.H;
+  PivotPool zeros(n, n_constrained, Side::kZeros, true), positive(n, n_constrained, Side::kPositive, true);
+  RowMatrix x = RowMatrix::Zero(1, padded(n)), y = x;
+  x.row(0).head(n) = G.leftCols(n) * p.g;
+  zeros.guess_from(0, x.data());
+  REQUIRE(zeros.solve({G.data()}, x.data(), {kTight}, 1) == 1);
+  positive.guess_from(0, zeros);
+  y.row(0).head(n) = -p.g;
+  REQUIRE(positive.solve({H.data()}, y.data(), {kTight}, 1) == 1);
+
+  const auto log_det = [](const RowMatrix& m) {
+    return 2 * Eigen::LLT<Eigen::MatrixXd>(m).matrixLLT().diagonal().array().log().sum();
+  };
+  const double passive = log_det(p.H(positive.set(0), positive.set(0)));
+  CHECK(positive.log_det(0) == within(passive, 1e-10, 1));
+  CHECK(log_det(p.H) + zeros.log_det(0) == within(passive, 1e-10, 1));
+  double other;
+  zeros.log_dets({H.data()}, 1, &other);
+  CHECK(other == within(log_det(p.H(zeros.set(0), zeros.set(0))), 1e-10, 1));
+
+  PivotPool back(n, n_constrained, Side::kZeros);
+  back.guess_from(0, positive);
+  CHECK(back.set(0) == zeros.set(0));
+  zeros.guess_from(0, Vector::Ones(n).eval().data());
+  zeros.log_dets({H.data()}, 1, &other);
+  CHECK(other == 0);
+}
+
 TEST_CASE("values on the sets as they are: the Newton step among the unknowns that are not zero") {
   Random random(36);
   const Index n = 30, n_constrained = 28, stride = padded(n);

@@ -31,6 +31,7 @@ from .kk import KkLimits, KkResult, check_kk
 from .maps import compare_maps, map_gamma
 from .peaks import DEFAULT_PROCESSES, find_peaks, fit_components, integrate_processes, track_peaks
 from .result import DrtResult
+from .scores import LambdaScores, lambda_scores
 from .spectrum import Spectrum
 from .store import load, save
 
@@ -50,6 +51,7 @@ __all__ = [
     "InvalidInput",
     "KkLimits",
     "KkResult",
+    "LambdaScores",
     "MissingExtra",
     "Spectrum",
     "Status",
@@ -66,6 +68,7 @@ __all__ = [
     "fit_gitt",
     "fit_ici",
     "integrate_processes",
+    "lambda_scores",
     "load",
     "map_gamma",
     "read",

@@ -84,12 +84,10 @@ def solve_ridge(
     problem: Problem, lambda_: Float, outputs: Float
 ) -> tuple[Float, Float, Float, Float, NDArray[np.int8]]:  # coefficients, free, values, error, status
     ...
-def select_gcv(problem: Problem, lattice: Float, refine: bool) -> tuple[Float, NDArray[np.int8]]: ...
 def fit_log(problem: Problem, weights: list[Float]) -> LogSolution: ...
 def find_bands(
     problem: Problem, relief: Float, functionals: Float, kind: int, level: float, noise_model: bool, seed: int
 ) -> BandSolution: ...
-def gcv_scores(problem: Problem, lambda_: Float) -> Float: ...
 def find_elements(
     problem: ElementsProblem, log_tau: Float, gamma: Float, R_inf: Float, evidence: Float
 ) -> tuple[
@@ -118,3 +116,14 @@ def fit_lin_kk(
 def scan_lin_kk(
     problem: KkProblem, lowest_tau: float, highest_tau: float, most: int, stop_at: float, keep_all: bool
 ) -> tuple[Float, Float, Float, Float, NDArray[np.int8]]: ...
+def select_lambda(
+    problem: Problem,
+    criterion: int,  # index into selection.CRITERIA
+    lattice: Float,  # increasing, evenly spaced in log lambda
+    refine: bool,
+    noise: Float = ...,  # [spectrum] of a weighted row, for the discrepancy
+    fold: NDArray[np.int32] = ...,  # [2 * frequency], for folds
+) -> tuple[Float, NDArray[np.int8]]: ...
+def lambda_scores(
+    problem: Problem, criterion: int, lattice: Float, noise: Float = ..., fold: NDArray[np.int32] = ...
+) -> Float: ...  # [spectrum, lambda]

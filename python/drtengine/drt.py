@@ -14,15 +14,16 @@ from .basis import Basis, tau_grid
 from .campaign import Campaign, find_problems, frequency_grids
 from .choice import CampaignFit, add_elements
 from .errors import InvalidInput, Status
-from .methods import METHODS, SOLVERS, Band, GridProblem, empty_arrays
+from .methods import METHODS, SOLVERS, Band, GridProblem, empty_arrays, outlier_notes, pose
 from .options import PARTS
 from .points import explain, select_points, vanishing_points
 from .result import DrtResult
+from .selection import check_selector
 from .smooth import hats
 from .spectrum import BoolArray, FloatArray, IntArray, Spectrum
 
 if TYPE_CHECKING:
-    from ._core import Problem
+    pass
 
 
 def fit_drt(
@@ -32,8 +33,10 @@ def fit_drt(
     per_spectrum: bool = False,
     basis: str = "gaussian",
     order: int = 1,
-    lambda_: float | str | ArrayLike = "gcv",
+    lambda_: float | str | ArrayLike = "evidence",
     refine: bool = False,
+    noise: float | ArrayLike | None = None,
+    n_folds: int = 5,
     nonneg: bool = True,
     inductance: bool = True,
     capacitance: bool = False,
@@ -75,11 +78,17 @@ def fit_drt(
         "inverse_quadric" or "cauchy".
     order : {0, 1, 2}
         Of "ridge". Which derivative of gamma is penalised.
-    lambda_ : float, array_like of shape [spectrum], or "gcv"
-        Of "ridge". Strength of the penalty. "gcv" chooses it for each spectrum by generalised cross-validation
-        over a lattice of 20 values a decade from 1e-8 to 1e2.
+    lambda_ : float, array_like of shape [spectrum], or str
+        Of "ridge". Strength of the penalty, or how it is chosen for each spectrum over a lattice of 20 values a
+        decade from 1e-8 to 1e2: by "evidence", "ml", "gcv", "mgcv", "rgcv", "lcurve", "reim", "kfold"
+        or "discrepancy"; see `lambda_scores`, which shows the curves.
     refine : bool
         Search on between the values of the lattice. Costs a factorisation a spectrum.
+    noise : float or array_like of shape [spectrum], optional
+        For "discrepancy": standard deviation of the noise of Z' and of Z'', times the weight; so in ohm
+        for unit weights, and relative to abs(Z) for `weights="modulus"`.
+    n_folds : int
+        For "kfold": into how many parts the frequencies are dealt, at most one for each.
     nonneg : bool
         Ask for coefficients >= 0.
     inductance, capacitance : bool
@@ -136,8 +145,7 @@ def fit_drt(
     Notes
     -----
     Saccoccio, Wan, Chen, Ciucci, Electrochim. Acta 147, 470 (2014), doi:10.1016/j.electacta.2014.09.058;
-    Wan, Saccoccio, Chen, Ciucci, Electrochim. Acta 184, 483 (2015), doi:10.1016/j.electacta.2015.09.097;
-    Golub, Heath, Wahba, Technometrics 21, 215 (1979), doi:10.1080/00401706.1979.10489751.
+    Wan, Saccoccio, Chen, Ciucci, Electrochim. Acta 184, 483 (2015), doi:10.1016/j.electacta.2015.09.097.
 
     Examples
     --------
@@ -157,6 +165,8 @@ def fit_drt(
         raise InvalidInput(f"progress must be callable with (done, total), got {progress!r}")
     options.check_choice("method", method, METHODS)
     options.check_choice("part", part, PARTS)
+    if method == "ridge" and isinstance(weights, str) and weights == "auto":
+        weights = "unit"
     order = options.check_order(order, basis)
     refine, nonneg = options.check_flag("refine", refine), options.check_flag("nonneg", nonneg)
     inductance = options.check_flag("inductance", inductance)
@@ -164,8 +174,9 @@ def fit_drt(
     area = None if area is None else options.check_positive("area", area)
     f_min, f_max = options.check_limits(f_min, f_max)
     threads = options.check_threads(n_threads)
-    chosen = options.check_lambda(lambda_, campaign)
-    options.check_method(method, chosen, refine, nonneg, part)
+    strength = options.check_lambda(lambda_, campaign)
+    options.check_method(method, strength, refine, nonneg, part)
+    chosen = check_selector(strength, refine, noise, n_folds, part, campaign)
     per_spectrum = options.check_flag("per_spectrum", per_spectrum)
     check_band(band, band_kind, seed, method)
     wanted = None if band is None else Band(float(band), band_kind, int(seed))
@@ -174,7 +185,7 @@ def fit_drt(
     status = (
         campaign.problems.copy() if used is campaign.is_point else find_problems(campaign.frequency, campaign.Z, used)
     )
-    if isinstance(weights, str) and weights != "unit" and (method, weights) != ("ridge", "auto"):
+    if isinstance(weights, str) and weights != "unit":
         weightless = vanishing_points(campaign.Z, used).any(axis=1)
         status[weightless & (status == Status.OK)] = Status.ZERO_IMPEDANCE
     row_weights = options.check_weights(weights, campaign, used & (status == Status.OK)[:, None])
@@ -189,27 +200,15 @@ def fit_drt(
 
     Z = campaign.Z if area is None else campaign.Z * area
     arrays = empty_arrays(len(campaign), campaign.Z.shape[1], nodes.size, band=band is not None)
-    shape, epsilon, log_tau = functions.key
     done = len(campaign) - sum(rows.size for rows, _ in grids)
     for rows, points in grids:
-        Z_here = np.ascontiguousarray(Z if points.all() and len(rows) == len(Z) else Z[np.ix_(rows, points)])
-        frequency = campaign.frequency[rows[0], points]
-        problem: Problem = {
-            "shape": shape,
-            "epsilon": epsilon,
-            "log_tau": log_tau,
-            "omega": 2 * np.pi * frequency,
-            "order": order,
-            "inductance": inductance,
-            "capacitance": capacitance,
-            "part": PARTS.index(part),
-            "Z": Z_here,
-            "weights": np.empty((0, 0)),
-            "nonneg": nonneg,
-            "n_threads": threads,
-            "progress": None if progress is None else _within(progress, done, rows.size, len(campaign)),
-        }
-        grid = GridProblem(problem, functions, frequency, rows, points, row_weights, chosen, refine, wanted)
+        problem = pose(
+            functions, campaign, rows, points, row_weights,
+            order=order, inductance=inductance, capacitance=capacitance, part=part, nonneg=nonneg, area=area,
+            n_threads=threads,
+        )  # fmt: skip
+        report = None if progress is None else _within(progress, done, rows.size, len(campaign))
+        grid = GridProblem(problem, functions, campaign, rows, points, row_weights, chosen, wanted, area, report)
         status[rows] = SOLVERS[method](grid, arrays)
         done += rows.size
 
@@ -228,12 +227,6 @@ def fit_drt(
     unusual = [explain(campaign, int(i), Status(status[i]), used) for i in np.flatnonzero(status != Status.OK)]
     if isinstance(data, Spectrum) and not Status(status[0]).has_answer:
         raise InvalidInput(unusual[0])
-    outliers = arrays["outliers"]
-    if outliers.any():
-        notes.append(
-            f"{int(outliers.sum())} point(s) stand out and weigh less, in {int(outliers.any(axis=1).sum())} spectra; "
-            "see outliers"
-        )
     return DrtResult(
         basis=functions,
         status=status,
@@ -244,8 +237,10 @@ def fit_drt(
             "per_spectrum": per_spectrum,
             "basis": basis,
             "order": order,
-            "lambda_": chosen if isinstance(chosen, str) else chosen.tolist() if np.ndim(lambda_) else float(chosen[0]),
+            "lambda_": lambda_ if isinstance(lambda_, str) else np.asarray(lambda_, dtype=float).tolist(),
             "refine": refine,
+            "noise": None if noise is None else np.asarray(noise, dtype=float).tolist(),
+            "n_folds": int(n_folds),
             "nonneg": nonneg,
             "inductance": inductance,
             "capacitance": capacitance,
@@ -261,7 +256,7 @@ def fit_drt(
             "band_kind": wanted and wanted.kind,
             "seed": wanted and wanted.seed,
         },
-        notes=(*campaign.notes, *notes, *unusual),
+        notes=(*campaign.notes, *notes, *outlier_notes(arrays["outliers"]), *unusual),
         elements=elements,
         **{name: values for name, values in arrays.items() if name != "squared_weights"},
     )

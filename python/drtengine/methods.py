@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 from ._native import core
 from .bands import find_bands
 from .basis import Basis
+from .campaign import Campaign
 from .errors import Status
 from .options import PARTS, weights_on_grid
+from .selection import Selector, choose_lambda, noise_on_grid
 from .smooth import CANDIDATES, solve_log
 from .spectrum import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from ._core import LogSolution, Problem
-
-LATTICE: FloatArray = 10.0 ** (np.arange(-8 * 20, 2 * 20 + 1) / 20)
-"""Values of lambda that a selector tries: 20 a decade, so that spectra share factorisations."""
 
 COMMON_COST, LOCAL_COST = 2.0, 6.0
 """What the two evidences of a smooth fit are worth less beside a sum of elements: a common precision for all second
@@ -51,35 +50,76 @@ class GridProblem:
     Attributes
     ----------
     core : Problem
-        As the core takes it; its weights are those of `basis_weights`.
+        As the core takes it.
     basis : Basis
         `smooth.hats` for the smooth method.
-    frequency : ndarray, shape [point]
+    campaign : Campaign
     rows : ndarray, shape [spectrum]
         Which spectra of the campaign.
     points : ndarray of bool, shape [column]
         Which columns of the campaign.
     weights : str or ndarray
         As given.
-    lambda_ : str or ndarray, shape [1 or spectrum of the campaign]
-    refine : bool
+    lambda_ : Selector or ndarray, shape [1 or spectrum of the campaign]
     band : Band or None
+    area : float or None
+        cm2.
+    progress : callable or None
     """
 
     core: Problem
     basis: Basis
-    frequency: FloatArray
+    campaign: Campaign
     rows: IntArray
     points: BoolArray
     weights: FloatArray | str
-    lambda_: FloatArray | str
-    refine: bool
+    lambda_: Selector | FloatArray
     band: Band | None
+    area: float | None
+    progress: Callable[[int, int], object] | None
 
     @property
     def window(self) -> tuple[float, float]:
         """The measured relaxation times, s."""
-        return 1 / (2 * np.pi * self.frequency.max()), 1 / (2 * np.pi * self.frequency.min())
+        omega = self.core["omega"]
+        return float(1 / omega.max()), float(1 / omega.min())
+
+
+def pose(
+    functions: Basis,
+    campaign: Campaign,
+    rows: IntArray,
+    points: BoolArray,
+    weights: FloatArray | str,
+    *,
+    order: int,
+    inductance: bool,
+    capacitance: bool,
+    part: str,
+    nonneg: bool,
+    area: float | None,
+    n_threads: int,
+) -> Problem:
+    """Pose the problem of the spectra of one grid to the core; the arguments have been checked."""
+    Z = campaign.Z if points.all() and len(rows) == len(campaign) else campaign.Z[np.ix_(rows, points)]
+    Z = np.ascontiguousarray(Z if area is None else Z * area)
+    shape, epsilon, log_tau = functions.key
+    return {
+        "shape": shape,
+        "epsilon": epsilon,
+        "log_tau": log_tau,
+        "omega": 2 * np.pi * campaign.frequency[rows[0], points],
+        "order": order,
+        "inductance": inductance,
+        "capacitance": capacitance,
+        "part": PARTS.index(part),
+        "Z": Z,
+        "weights": weights_on_grid(weights, Z, rows, points),
+        "own_weights": isinstance(weights, str) or weights.ndim == 2,
+        "nonneg": nonneg,
+        "n_threads": n_threads,
+        "progress": None,
+    }
 
 
 def empty_arrays(n_spectra: int, n_points: int, n_tau: int, *, band: bool) -> dict[str, Any]:
@@ -99,17 +139,15 @@ def empty_arrays(n_spectra: int, n_points: int, n_tau: int, *, band: bool) -> di
 
 def solve_ridge(grid: GridProblem, arrays: dict[str, Any]) -> NDArray[np.int8]:
     """Coefficients of the basis, at a lambda given or selected; returns the status of each spectrum."""
-    rule = "unit" if isinstance(grid.weights, str) and grid.weights == "auto" else grid.weights
-    problem: Problem = {
-        **grid.core,
-        "weights": weights_on_grid(rule, grid.core["Z"], grid.rows, grid.points),
-        "own_weights": isinstance(rule, str) or rule.ndim == 2,
-    }
-    if isinstance(grid.lambda_, str):
-        lambda_, chosen = core.select_gcv({**problem, "progress": None}, LATTICE, grid.refine)
+    problem, rule = grid.core, grid.weights
+    if isinstance(grid.lambda_, Selector):
+        part = PARTS[problem["part"]]
+        level = noise_on_grid(grid.lambda_, grid.campaign, rule, grid.rows, grid.points, part)
+        lambda_, chosen = choose_lambda(problem, grid.lambda_, level * (grid.area or 1.0))
     else:
         lambda_ = grid.lambda_ if grid.lambda_.size == 1 else grid.lambda_[grid.rows]
         chosen = np.full(grid.rows.size, Status.OK, dtype=np.int8)
+    problem = {**problem, "progress": grid.progress}
     basis = grid.basis
     outputs = np.column_stack(
         [basis.values(basis.tau).T, basis.integrals(basis.tau[0], basis.tau[-1]), basis.integrals(*grid.window)]
@@ -132,7 +170,8 @@ def solve_ridge(grid: GridProblem, arrays: dict[str, Any]) -> NDArray[np.int8]:
 
 def solve_smooth(grid: GridProblem, arrays: dict[str, Any]) -> NDArray[np.int8]:
     """Fit gamma = exp(u), u smooth; returns the status of each spectrum."""
-    basis, problem = grid.basis, grid.core
+    basis = grid.basis
+    problem: Problem = {**grid.core, "progress": grid.progress}
     solution = solve_log(problem, grid.weights, grid.core["Z"], grid.rows, grid.points)
     gamma = np.exp(solution["log_gamma"])
     rows = grid.rows
@@ -205,3 +244,11 @@ def _put_free(arrays: dict[str, Any], grid: GridProblem, free: FloatArray) -> No
         if grid.core["capacitance"]:
             with np.errstate(divide="ignore"):
                 arrays["C_0"][grid.rows] = 1 / next(columns)
+
+
+def outlier_notes(outliers: BoolArray) -> list[str]:
+    """Tell how many points [spectrum, point] weigh less."""
+    if not outliers.any():
+        return []
+    count, spectra = int(outliers.sum()), int(outliers.any(axis=1).sum())
+    return [f"{count} point(s) stand out and weigh less, in {spectra} spectra; see outliers"]

@@ -13,7 +13,7 @@ from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray, frozen_arra
 
 PARTS = ("both", "real", "imaginary")
 WEIGHTS = ("auto", "unit", "modulus", "proportional")
-SELECTORS = ("gcv",)
+SELECTORS = ("evidence", "ml", "gcv", "mgcv", "rgcv", "lcurve", "reim", "kfold", "discrepancy")
 
 PROPORTIONAL_FLOOR = 0.01
 """Proportional weights take no part of Z for smaller than this share of |Z|."""
@@ -116,8 +116,10 @@ def check_method(method: str, lambda_: FloatArray | str, refine: bool, nonneg: b
     """Raise where an option asks for something that only the ridge can do."""
     if method == "ridge":
         return
-    if not isinstance(lambda_, str):
-        raise InvalidInput(f"method={method!r} finds its own smoothness; lambda_ is an option of method='ridge'")
+    if not (isinstance(lambda_, str) and lambda_ == "evidence"):
+        raise InvalidInput(
+            f"method={method!r} finds its own smoothness by evidence; other lambda_ go with method='ridge'"
+        )
     if refine:
         raise InvalidInput("refine=True is an option of method='ridge'")
     if not nonneg:
@@ -172,15 +174,25 @@ def weights_on_grid(weights: FloatArray | str, Z: ComplexArray, rows: IntArray, 
     Returns
     -------
     ndarray, shape [0, 0], [1 or spectrum, point] or [spectrum, 2 * point]
-        Nothing for ones; one for each point, or one for Re and one for Im.
+        Nothing for ones; one for each point, or one for Re and one for Im. The largest of a row is 1.
     """
-    if isinstance(weights, str) and weights == "unit":
+    own = raw_weights_on_grid(weights, Z, rows, points)
+    if own is None:
         return np.empty((0, 0))
-    if not isinstance(weights, str):
-        own = weights[None, points] if weights.ndim == 1 else weights[np.ix_(rows, points)]
-    elif weights == "modulus":
-        own = 1 / np.abs(Z)
-    else:
-        parts: FloatArray = np.abs(np.ascontiguousarray(Z).view(np.float64))
-        own = 1 / np.maximum(parts, PROPORTIONAL_FLOOR * np.repeat(np.abs(Z), 2, axis=1))
     return np.ascontiguousarray(own / own.max(axis=1, keepdims=True))  # squares neither over- nor underflow
+
+
+def raw_weights_on_grid(
+    weights: FloatArray | str, Z: ComplexArray, rows: IntArray, points: BoolArray
+) -> FloatArray | None:
+    """Give the weights of the spectra of one grid as they are meant, None for ones; shapes as above."""
+    if isinstance(weights, str) and weights == "unit":
+        return None
+    if not isinstance(weights, str):
+        return weights[None, points] if weights.ndim == 1 else weights[np.ix_(rows, points)]
+    if weights == "modulus":
+        own: FloatArray = 1 / np.abs(Z)
+        return own
+    parts: FloatArray = np.abs(np.ascontiguousarray(Z).view(np.float64))
+    own = 1 / np.maximum(parts, PROPORTIONAL_FLOOR * np.repeat(np.abs(Z), 2, axis=1))
+    return own

@@ -20,11 +20,11 @@ class LaneSystems {
   double* entry(Index i, Index j) { return data_.data() + (i * n_ + j) * kVecWidth; }  // i >= j
   double* right_side(Index i) { return right_side_.data() + i * kVecWidth; }
 
-  void factorize();       // A = LL', in place
-  void solve();           // right_side <- (LL')^-1 right_side
-  Vec log_determinant();  // of A, after factorize; the unit rows of resize() add nothing
-  void invert_factor();   // after factorize: L becomes its inverse
-  void invert();          // after factorize: entry(i, j), i >= j, becomes the inverse of A
+  void factorize();      // A = LL', in place
+  void solve();          // right_side <- (LL')^-1 right_side
+  Vec log_det();         // of A, after factorize
+  void invert_factor();  // after factorize: L becomes its inverse
+  void invert();         // after factorize: entry(i, j), i >= j, becomes the inverse of A
 
  private:
   Vec at(Index i, Index j) const { return load(data_.data() + (i * n_ + j) * kVecWidth); }

@@ -13,11 +13,13 @@ struct Pencil {
   RowMatrix V;   // [unknown, mode]
   Vector sigma;  // [mode]
   double lambda_0 = 1;
+  double log_det = 0;  // of S
 
   // Throws NotPositiveDefinite where A'A + lambda_0 M is singular.
   Pencil(const RowMatrix& gram, const RowMatrix& penalty);
 
   Vector denominators(double lambda) const;  // d [mode]
+  double log_det_H(double lambda) const;     // of A'A + lambda M
 };
 
 }  // namespace drtengine

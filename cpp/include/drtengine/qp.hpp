@@ -19,6 +19,7 @@
 #include "drtengine/lanes.hpp"
 #include "drtengine/tile.hpp"
 
+#include <bit>
 #include <functional>
 #include <vector>
 
@@ -32,6 +33,11 @@ inline constexpr PoolMask pool_mask(Index count) { return ~PoolMask{0} >> (kPool
 inline constexpr PoolMask pool_bit(Index i) { return PoolMask{1} << i; }
 inline constexpr bool contains(PoolMask mask, Index i) { return (mask >> i & 1) != 0; }
 
+template <class F>
+void for_each(PoolMask problems, F&& f) {
+  for (; problems != 0; problems &= problems - 1) f(static_cast<Index>(std::countr_zero(problems)));
+}
+
 enum class Side { kZeros, kPositive };
 
 class PivotPool {
@@ -39,10 +45,13 @@ class PivotPool {
   // Matrices Q, one pointer a problem, have n rows of padded(n) entries; vectors lie padded(n) apart.
   using Matrices = std::vector<const double*>;
 
-  PivotPool(Index n, Index n_constrained, Side side);
+  PivotPool(Index n, Index n_constrained, Side side, bool keep_log_dets = false);
 
   // First guesses of s. From the unconstrained x: its negatives, or all but those.
   void guess_from(Index problem, const double* x);
+
+  // The same from where the problem stands seen from the other side.
+  void guess_from(Index problem, const PivotPool& other);
 
   // Below these, relative to the largest q and v, a sign means nothing.
   struct Tolerance {
@@ -58,19 +67,28 @@ class PivotPool {
   // out = base + Qv, zero in s, for one problem.
   void apply(const double* Q, const double* base, Index problem, double* out) const;
 
+  // log det Q_ss of the set for another Q, written for each of the problems.
+  void log_dets(const Matrices& Q, PoolMask problems, double* out);
+  // The same for the Q of the values, where log determinants are kept.
+  double log_det(Index problem) const { return log_det_[static_cast<std::size_t>(problem)]; }
+
   const std::vector<Index>& set(Index problem) const { return set_[static_cast<std::size_t>(problem)]; }
   const std::vector<double>& values(Index problem) const { return values_[static_cast<std::size_t>(problem)]; }
 
  private:
+  template <class Visit>
+  void for_each_vector(PoolMask problems, Visit&& visit);
   void fill_systems(const Matrices& Q, const double* q, std::size_t first, std::size_t count, Index n);
+  void write_log_dets(std::size_t first, std::size_t count, double* out);
   Index exchange(const double* y, double y_limit, double v_limit, Index problem);
   void exchange_worst(const double* Q, const double* y, Index problem);
 
   Index n_, n_constrained_, stride_;
   Side side_;
+  bool keep_log_dets_;
   std::vector<std::vector<Index>> set_;      // [problem] sorted
   std::vector<std::vector<double>> values_;  // [problem] v on the set
-  std::vector<double> q_;
+  std::vector<double> q_, log_det_;
   std::vector<Index> next_set_, before_, by_size_;
   LaneSystems systems_;
 };

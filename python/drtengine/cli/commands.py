@@ -82,7 +82,12 @@ def drt(
     basis: Annotated[str, typer.Option(help="Basis functions, such as piecewise_linear.")] = DEFAULT["basis"],
     order: Annotated[int, typer.Option(help="Derivative of γ that is penalised: 0, 1 or 2.")] = DEFAULT["order"],
     lambda_: Annotated[
-        str, typer.Option("--lambda", help="Strength of the penalty: a number, or how it is chosen (gcv).")
+        str,
+        typer.Option(
+            "--lambda",
+            help="Strength of the penalty: a number, or how it is chosen: evidence, ml, gcv, mgcv, rgcv, lcurve, "
+            "reim or kfold.",
+        ),
     ] = DEFAULT["lambda_"],
     weights: Annotated[str, typer.Option(help="unit, modulus or proportional.")] = DEFAULT["weights"],
     part: Annotated[str, typer.Option(help="What is fitted: both, real or imaginary.")] = DEFAULT["part"],

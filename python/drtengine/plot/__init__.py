@@ -10,6 +10,7 @@ state changes. Each draws into a new figure unless given `ax` (one panel) or `fi
 >>> plot.save(figure, "gamma_map")  # doctest: +SKIP
 """
 
+from .choices import lambda_scores
 from .cycles import cycling, differential_capacity
 from .distributions import gamma, waterfall
 from .figures import DOUBLE_COLUMN, SINGLE_COLUMN, new_figure, save
@@ -38,6 +39,7 @@ __all__ = [
     "kk_map",
     "kk_noise",
     "kk_residuals",
+    "lambda_scores",
     "new_figure",
     "nyquist",
     "peak_exponents",
