@@ -223,10 +223,13 @@ def test_provenance() -> None:
     assert options == dict(result.options)
     assert options == {
         "method": "ridge",
+        "per_spectrum": False,
         "basis": "gaussian",
         "order": 1,
         "lambda_": "gcv",
         "refine": False,
+        "noise": None,
+        "n_folds": 5,
         "noise": None,
         "n_folds": 5,
         "nonneg": True,

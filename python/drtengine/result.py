@@ -227,8 +227,8 @@ class DrtResult:
         at = positive_array(tau, "tau")
         if self.options["method"] == "ridge":
             return self._times(self.basis.values(at).T, slice(None))
-        values = between_nodes(self.tau, self.gamma, at)
         summed = self.method == "elements"
+        values = between_nodes(self.tau, np.where(summed[:, None], np.nan, self.gamma), at)
         if self.elements is not None and summed.any():
             cells = at.size > 1 and bool((np.diff(at) > 0).all())
             gamma, _ = self.elements.cell_average(cell_edges(at)) if cells else self.elements.gamma(at)
