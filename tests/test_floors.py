@@ -20,11 +20,14 @@ BINDINGS = Path(__file__).parents[1] / "cpp"
 FLOORS = (
     ("_version", "errors", "_native"),
     ("spectrum", "basis", "signs", "campaign", "options", "points"),
-    ("io", "result", "drt", "reference"),
+    ("io", "result", "drt", "reference", "circuits"),
     ("store", "simulate"),
     ("plot", "cli"),
 )
-SIDEWAYS = {("drt", "result"), ("reference", "result"), ("cli", "plot")}  # allowed above the second floor
+SIDEWAYS = {
+    *(("drt", "result"), ("reference", "result"), ("cli", "plot")),
+    *(("circuits", "drt"), ("circuits", "result"), ("warburg", "result")),
+}  # allowed above the second floor
 FACE = "__init__"  # gathers the public names; nothing imports from it, but for the version
 
 HEAVY = ("scipy", "xarray", "pandas", "matplotlib", "typer", "rich", "cvxpy", "h5netcdf", "h5py", "joblib")

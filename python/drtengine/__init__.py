@@ -18,6 +18,7 @@ from . import simulate
 from ._version import __version__
 from .basis import Basis
 from .campaign import Campaign
+from .circuits import CircuitResult, fit_circuit
 from .drt import fit_drt
 from .errors import DataWarning, DrtengineError, InvalidInput, MissingExtra, Status, UnreadableFile
 from .io import read
@@ -28,6 +29,7 @@ from .store import load, save
 __all__ = [
     "Basis",
     "Campaign",
+    "CircuitResult",
     "DataWarning",
     "DrtResult",
     "DrtengineError",
@@ -37,6 +39,7 @@ __all__ = [
     "Status",
     "UnreadableFile",
     "__version__",
+    "fit_circuit",
     "fit_drt",
     "load",
     "read",
