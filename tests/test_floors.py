@@ -20,13 +20,13 @@ BINDINGS = Path(__file__).parents[1] / "cpp"
 FLOORS = (
     ("_version", "errors", "_native"),
     ("spectrum", "basis", "signs", "campaign", "options", "points"),
-    ("io", "result", "drt", "reference", "circuits"),
+    ("io", "result", "drt", "reference", "circuits", "warburg"),
     ("store", "simulate"),
     ("plot", "cli"),
 )
 SIDEWAYS = {
     *(("drt", "result"), ("reference", "result"), ("cli", "plot")),
-    *(("circuits", "drt"), ("circuits", "result"), ("warburg", "result")),
+    *(("circuits", "drt"), ("circuits", "result"), ("warburg", "result"), ("warburg", "result")),
 }  # allowed above the second floor
 FACE = "__init__"  # gathers the public names; nothing imports from it, but for the version
 

@@ -25,6 +25,7 @@ from .io import read
 from .result import DrtResult
 from .spectrum import Spectrum
 from .store import load, save
+from .warburg import WarburgResult, fit_warburg
 
 __all__ = [
     "Basis",
@@ -38,9 +39,11 @@ __all__ = [
     "Spectrum",
     "Status",
     "UnreadableFile",
+    "WarburgResult",
     "__version__",
     "fit_circuit",
     "fit_drt",
+    "fit_warburg",
     "load",
     "read",
     "save",
