@@ -247,7 +247,8 @@ def _fill(
     arrays["values"][rows] = values
     arrays["u_values"][rows] = spread(known.error) * np.where(circuit.is_exponent, 1.0, values)
     for name, end in zip(("values_low", "values_high"), ends, strict=True):
-        arrays[name][rows] = circuit.to_units(spread(end))
+        in_units = circuit.to_units(spread(end))
+        arrays[name][rows] = np.where(circuit.is_exponent, np.clip(in_units, 0, 1), in_units)
     error = known.error
     with np.errstate(invalid="ignore", divide="ignore"):
         correlation = known.covariance / (error[:, :, None] * error[:, None, :])

@@ -1,4 +1,4 @@
-"""The commands: drt, info and demo."""
+"""The commands drt, info and demo, and the application to which other files add theirs."""
 
 from __future__ import annotations
 
@@ -200,3 +200,6 @@ def _short(value: object) -> str:
 
 def _words(status: str) -> str:
     return status.lower().replace("_", " ")
+
+
+from . import circuits  # noqa: E402, F401  # adds its commands to `app`, which stands above

@@ -10,6 +10,7 @@ state changes. Each draws into a new figure unless given `ax` (one panel) or `fi
 >>> plot.save(figure, "gamma_map")  # doctest: +SKIP
 """
 
+from .diffusion import circuit_parameters, warburg
 from .distributions import gamma, waterfall
 from .figures import DOUBLE_COLUMN, SINGLE_COLUMN, new_figure, save
 from .maps import intensity_map
@@ -19,10 +20,12 @@ __all__ = [
     "DOUBLE_COLUMN",
     "SINGLE_COLUMN",
     "bode",
+    "circuit_parameters",
     "gamma",
     "intensity_map",
     "new_figure",
     "nyquist",
     "save",
+    "warburg",
     "waterfall",
 ]
