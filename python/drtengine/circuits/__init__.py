@@ -3,7 +3,7 @@
 >>> from drtengine.circuits import parse_circuit
 >>> circuit = parse_circuit("R0-p(R1,CPE1)")
 >>> circuit.impedance([1e3, 1.0], {"R0": 10, "R1": 50, "CPE1_Q": 1e-4, "CPE1_alpha": 0.8}).round(2)
-array([21.2 -18.84j, 59.52 -1.29j])
+array([13.93-7.59j, 59.65-1.02j])
 """
 
 from .elements import ALIASES, KINDS

@@ -12,11 +12,11 @@ from .. import options
 from ..campaign import Campaign, find_problems
 from ..errors import InvalidInput, Status
 from ..points import explain, select_points, vanishing_points
-from ..spectrum import BoolArray, FloatArray, IntArray, Spectrum, frozen_array
+from ..spectrum import BoolArray, FloatArray, IntArray, Spectrum
 from .exchange import put_in_order
 from .intervals import INTERVALS, Uncertainty, estimate_covariance, find_intervals
 from .levenberg import Minima
-from .problem import Problem, build_problem, check_range
+from .problem import Problem, build_problem, read_values
 from .result import CircuitResult
 from .search import search
 from .start import draw_starts
@@ -140,7 +140,7 @@ def fit_circuit(
     row_weights = options.check_weights(weights, campaign, used & sound[:, None])
     problem = build_problem(model, campaign, used & sound[:, None], row_weights, fixed=fixed, ties=ties, bounds=bounds)
     status[sound & (problem.data_count <= problem.free_count)] = Status.TOO_FEW_POINTS
-    given = _read_guess(model, campaign, problem, guess)
+    given = _read_guess(problem, len(campaign), guess)
     rows = np.flatnonzero(status == Status.OK)
     arrays = _empty_arrays(len(campaign), len(model.names))
     if rows.size:
@@ -189,23 +189,13 @@ def fit_circuit(
     )
 
 
-def _read_guess(
-    model: EquivalentCircuit, campaign: Campaign, problem: Problem, guess: Mapping[str, ArrayLike] | None
-) -> FloatArray:
-    """Parameters given to start from, as they are fitted [spectrum, parameter]; NaN where none is."""
-    values = np.full((len(campaign), len(model.names)), np.nan)
-    if guess is not None and not isinstance(guess, Mapping):
-        raise InvalidInput(f"guess must be a dict from names of parameters, got {guess!r}")
-    for name, given in (guess or {}).items():
-        column = model.index(name)
-        if problem.slot[column] < 0:
+def _read_guess(problem: Problem, count: int, guess: Mapping[str, ArrayLike] | None) -> FloatArray:
+    """Parameters given to start from, as they are fitted [spectrum, free]; NaN where none is."""
+    values = read_values("guess", problem.circuit, count, guess)
+    for name in guess or {}:
+        if problem.slot[problem.circuit.index(name)] < 0:
             raise InvalidInput(f"guess names {name}, which is fixed; leave it out of one of them")
-        numbers = frozen_array(np.atleast_1d(np.asarray(given)), np.float64, f"guess[{name!r}]", 1)
-        if numbers.size not in (1, len(campaign)):
-            raise InvalidInput(f"guess[{name!r}] has {numbers.size} values; give one, or one a spectrum")
-        check_range(model, column, numbers, f"guess[{name!r}]")
-        values[:, column] = numbers
-    return model.to_internal(values)[:, problem.free]
+    return values[:, problem.free]
 
 
 def _fit_rows(

@@ -119,7 +119,7 @@ def build_problem(
     frequency = campaign.frequency[:1] if one_grid else np.where(used, campaign.frequency, np.nan)
     omega = np.where(np.isfinite(frequency) & (frequency > 0), 2 * np.pi * frequency, 1.0)
     Z = np.where(used, campaign.Z, 0)
-    fixed_values = _fixed(circuit, campaign, fixed)
+    fixed_values = read_values("fixed", circuit, len(campaign), fixed)
     slot = _slots(circuit, fixed_values, ties)
     lower, upper = _default_bounds(circuit, np.where(used, omega, np.nan), Z)
     for name, limits in _mapping("bounds", bounds).items():
@@ -153,15 +153,27 @@ def _weights(weights: str | FloatArray, Z: ComplexArray, used: BoolArray) -> Flo
     return np.where(np.repeat(used, 2, axis=1), own, 0.0)
 
 
-def _fixed(circuit: EquivalentCircuit, campaign: Campaign, fixed: Mapping[str, ArrayLike] | None) -> FloatArray:
-    """Read fixed parameters as they are fitted [spectrum, parameter], NaN where free."""
-    values = np.full((len(campaign), len(circuit.names)), np.nan)
-    for name, given in _mapping("fixed", fixed).items():
-        column = circuit.index(name)
-        numbers = frozen_array(np.atleast_1d(np.asarray(given)), np.float64, f"fixed[{name!r}]", 1)
-        if numbers.size not in (1, len(campaign)):
-            raise InvalidInput(f"fixed[{name!r}] has {numbers.size} values; give one, or one a spectrum")
-        check_range(circuit, column, numbers, f"fixed[{name!r}]")
+def read_values(
+    option: str, circuit: EquivalentCircuit, count: int, given: Mapping[str, ArrayLike] | None
+) -> FloatArray:
+    """Read parameters named in an option, as they are fitted [spectrum, parameter]; NaN where none is.
+
+    Raises
+    ------
+    InvalidInput
+        For names that the circuit does not have and numbers out of range.
+    """
+    values = np.full((count, len(circuit.names)), np.nan)
+    for name, value in _mapping(option, given).items():
+        column, what = circuit.index(name), f"{option}[{name!r}]"
+        numbers = frozen_array(np.atleast_1d(np.asarray(value)), np.float64, what, 1)
+        if numbers.size not in (1, count):
+            raise InvalidInput(f"{what} has {numbers.size} values; give one, or one a spectrum")
+        highest = 1.0 if circuit.is_exponent[column] else np.inf
+        bad = ~(np.isfinite(numbers) & (numbers > 0) & (numbers <= highest))
+        if bad.any():
+            limits = "above 0 and at most 1" if highest == 1 else "above 0 and finite"
+            raise InvalidInput(f"{what} must be {limits}, got {numbers[bad][0]:g}")
         values[:, column] = numbers
     return circuit.to_internal(values)
 
@@ -222,15 +234,6 @@ def _limits(circuit: EquivalentCircuit, column: int, limits: object) -> tuple[fl
         return max(low, _EXPONENTS[0]), high
     # zero and infinity have no logarithm; these are as good
     return float(np.log(max(low, 1e-30))), float(np.log(min(high, 1e30)))
-
-
-def check_range(circuit: EquivalentCircuit, column: int, values: FloatArray, what: str) -> None:
-    """Raise unless values of a parameter are positive and, of an exponent, at most 1."""
-    highest = 1.0 if circuit.parameters[column].is_exponent else np.inf
-    bad = ~(np.isfinite(values) & (values > 0) & (values <= highest))
-    if bad.any():
-        limits = "above 0 and at most 1" if highest == 1 else "above 0 and finite"
-        raise InvalidInput(f"{what} must be {limits}, got {values[bad][0]:g}")
 
 
 def _mapping(name: str, given: object) -> Mapping[str, object]:
