@@ -6,9 +6,19 @@
 array([13.93-7.59j, 59.65-1.02j])
 """
 
+from .arc import ArcResult, fit_arc
 from .elements import ALIASES, KINDS
 from .fit import fit_circuit
 from .result import CircuitResult
 from .topology import EquivalentCircuit, parse_circuit
 
-__all__ = ["ALIASES", "KINDS", "CircuitResult", "EquivalentCircuit", "fit_circuit", "parse_circuit"]
+__all__ = [
+    "ALIASES",
+    "KINDS",
+    "ArcResult",
+    "CircuitResult",
+    "EquivalentCircuit",
+    "fit_arc",
+    "fit_circuit",
+    "parse_circuit",
+]
