@@ -72,7 +72,7 @@ def test_tail_of_a_cpe_is_refused(shared_data: Path, level: float) -> None:
 
 @pytest.mark.parametrize("level", [0.001, 0.003, 0.01])
 def test_interval_of_sigma_covers_the_truth(level: float) -> None:
-    result = dt.fit_warburg(repeated("R0-p(R1-W1,C1)", RANDLES, 200, level))
+    result = dt.fit_warburg(repeated("R0-p(R1-W1,C1)", RANDLES, 120, level))
     found = result.kind == "warburg"
     assert found.mean() >= 0.97
     low, high = result.interval("sigma")
@@ -82,7 +82,7 @@ def test_interval_of_sigma_covers_the_truth(level: float) -> None:
 
 def test_interval_of_a_layer_covers_the_truth() -> None:
     values = {"R0": 5.0, "R1": 47.3, "C1": 2e-5, "Wo1_R": 100.0, "Wo1_tau": 20.0}
-    result = dt.fit_warburg(repeated("R0-p(R1-Wo1,C1)", values, 100, 0.003))
+    result = dt.fit_warburg(repeated("R0-p(R1-Wo1,C1)", values, 60, 0.003))
     assert (result.kind == "finite-space").mean() > 0.95
     found = result.kind == "finite-space"
     for name, exact in (("sigma", 100 / np.sqrt(40)), ("tau_d", 20.0), ("R_W", 100.0)):
@@ -128,7 +128,7 @@ def test_three_ways_to_a_diffusion_coefficient() -> None:
 
 def test_arcs_are_not_lines() -> None:
     rng = np.random.default_rng(5)
-    Z = np.zeros((100, FREQUENCY.size), dtype=complex)
+    Z = np.zeros((60, FREQUENCY.size), dtype=complex)
     for row in Z:
         for _ in range(2):
             R, tau, phi = 10 ** rng.uniform(0, 2), 10 ** rng.uniform(-4, 1), rng.uniform(0.65, 1)

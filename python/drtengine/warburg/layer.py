@@ -18,6 +18,7 @@ _GRID = 48
 _ZOOMS = 6
 _NEAR = np.linspace(-1, 1, 9)
 _FAST_END = 3.0  # omega tau at the fast end of a window, from where on the line is seen
+_MOST_UNEXPLAINED = 3
 _LEAST_SHARE = 1e-6  # of |Z|, below which a layer is rounding
 _SLOW_END = 4.0  # omega tau at the slow end, up to where the bend is seen
 
@@ -76,37 +77,52 @@ def find_layer(x: FloatArray, Z: ComplexArray, noise: Noise) -> tuple[Layer, int
     omega = x**-2
     log_tau = np.log(np.geomspace(_FAST_END / omega[0], _SLOW_END / omega[-1], _GRID))
     shapes = _shape(omega, np.exp(log_tau)[:, None])[0]
-    for first in range(x.size - LEAST_POINTS + 1):
-        layer = _fit(omega, Z, noise, first, log_tau, shapes)
-        if layer is not None:
-            inner = int(np.searchsorted(x, x[first] * np.sqrt(FAST_GUARD)))
-            guarded = _fit(omega, Z, noise, min(inner, x.size - LEAST_POINTS), log_tau, shapes)
-            return guarded or layer, x.size - first
-    return None
+    longest, unexplained = None, 0
+    for first in range(x.size - LEAST_POINTS, -1, -1):  # a run holds all shorter ones: where it fails, so do the longer
+        best, reduced = _explain(omega, Z, noise, first, log_tau, shapes)
+        unexplained = 0 if reduced <= _worst(Z.size - first) else unexplained + 1
+        if unexplained > _MOST_UNEXPLAINED:
+            break
+        if unexplained == 0 and best is not None:
+            longest = _fit(omega, Z, noise, first, best, reduced) or longest
+    if longest is None:
+        return None
+    inner = min(int(np.searchsorted(x, x[longest.first] * np.sqrt(FAST_GUARD))), x.size - LEAST_POINTS)
+    best, reduced = _explain(omega, Z, noise, inner, log_tau, shapes)
+    guarded = _fit(omega, Z, noise, inner, best, reduced) if best is not None else None
+    return guarded or longest, x.size - longest.first
 
 
-def _fit(
+def _worst(points: int) -> float:
+    """Reduced misfit that noise may still make."""
+    return 1 + DOUBT * float(np.sqrt(2 / (2 * points - 4)))
+
+
+def _explain(
     omega: FloatArray, Z: ComplexArray, noise: Noise, first: int, log_tau: FloatArray, shapes: ComplexArray
-) -> Layer | None:
-    """Fit the points from `first` on; None where a layer does not explain them or is not seen in them."""
+) -> tuple[float | None, float]:
+    """Find ln tau of the layer that explains the points from `first` on best, None at an end; and the misfit."""
     omega, Z = omega[first:], Z[first:]
     weights = 1 / np.abs(Z)
+    variance = float(noise.variance(np.array([first]), np.array([first + Z.size]))[0]) * (2 * Z.size - 4)
     inside = np.flatnonzero(np.exp(log_tau) >= _FAST_END / omega[0])
     misfits = _project(shapes[inside, first:], Z, weights)
     lowest = int(np.argmin(misfits))
     if lowest in (0, inside.size - 1):
-        return None
+        return None, float(misfits[lowest]) / variance
     best, spacing = log_tau[inside[lowest]], log_tau[1] - log_tau[0]
     for _ in range(_ZOOMS):
         grid = best + spacing * _NEAR
         misfits = _project(_shape(omega, np.exp(grid)[:, None])[0], Z, weights)
         best, spacing = grid[np.argmin(misfits)], spacing * (_NEAR[1] - _NEAR[0])
-    count = 2 * Z.size
+    return float(best), float(misfits.min()) / variance
+
+
+def _fit(omega: FloatArray, Z: ComplexArray, noise: Noise, first: int, best: float, reduced: float) -> Layer | None:
+    """Fit the points from `first` on with ln tau known; None where the layer is not seen in them."""
+    omega, Z = omega[first:], Z[first:]
+    weights = 1 / np.abs(Z)
     variance = float(noise.variance(np.array([first]), np.array([first + Z.size]))[0])
-    degrees = count - 4
-    reduced = float(misfits.min()) / degrees / variance
-    if reduced > 1 + DOUBT * np.sqrt(2 / degrees):
-        return None
     tau = float(np.exp(best))
     shape, slope = _shape(omega, np.array(tau))
     columns = [np.ones_like(Z), np.full_like(Z, -1j), shape]

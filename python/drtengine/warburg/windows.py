@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..spectrum import ComplexArray, FloatArray, IntArray
+from ..spectrum import BoolArray, ComplexArray, FloatArray, IntArray
 
 LEAST_POINTS = 6
 FAST_GUARD, SLOW_GUARD = 5.0, 3.0
@@ -107,6 +107,10 @@ def estimate_noise(x: FloatArray, Z: ComplexArray) -> Noise:
 def find_line(x: FloatArray, Z: ComplexArray, noise: Noise) -> Line | None:
     """Find the longest Warburg line of a spectrum, then leave out what stands near its ends.
 
+    First among the runs whose points lie on one line as well as the noise lets them. Where there is none, because
+    the cell is less ideal than the instrument is exact, among those that lie on a line within the tolerances for
+    difference and curvature; the misfit then counts in the uncertainty.
+
     Parameters
     ----------
     x : ndarray, shape [point]
@@ -123,7 +127,13 @@ def find_line(x: FloatArray, Z: ComplexArray, noise: Noise) -> Line | None:
     windows = _Windows.of(x, Z, noise)
     if windows.first.size == 0:
         return None
-    sound = windows.sound()
+    return _longest(x, Z, noise, windows, windows.sound(windows.reduced)) or _longest(
+        x, Z, noise, windows, windows.sound(windows.reduced_free)
+    )
+
+
+def _longest(x: FloatArray, Z: ComplexArray, noise: Noise, windows: _Windows, sound: BoolArray) -> Line | None:
+    """Fit the longest of the sound windows without its ends; None where too little is left of it."""
     if not sound.any():
         return None
     length = np.where(sound, windows.stop - windows.first, -1)
@@ -173,6 +183,7 @@ class _Windows:
     curvature: FloatArray
     u_curvature: FloatArray
     reduced: FloatArray
+    reduced_free: FloatArray
 
     @classmethod
     def of(cls, x: FloatArray, Z: ComplexArray, noise: Noise) -> _Windows:
@@ -194,6 +205,7 @@ class _Windows:
             apart, inverse, _ = sums.fit((*_INTERCEPTS, _SLOPE, _DIFFERENCE))
             difference, u_difference = apart[:, 3] / slope, np.sqrt(inverse[:, 3, 3] * variance) / slope
             bent, inverse, _ = sums.fit((*_INTERCEPTS, _SLOPE, *_CURVATURES))
+            *_, misfit_free = sums.fit((*_INTERCEPTS, _SLOPE, _DIFFERENCE, *_CURVATURES))
             reach = (2 * (x[stop - 1] - x[first]) / unit / slope)[:, None]
             curvature = bent[:, 3:] * reach
             u_curvature = np.sqrt(np.einsum("kii->ki", inverse)[:, 3:] * variance[:, None]) * reach
@@ -201,17 +213,17 @@ class _Windows:
         degrees = 2 * (stop - first) - 3
         return cls(
             first, stop, base * in_units, errors * in_units, difference, u_difference, curvature, u_curvature,
-            misfit / degrees / variance,
+            misfit / degrees / variance, misfit_free / np.maximum(degrees - 3, 1) / variance,
         )  # fmt: skip
 
-    def sound(self) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    def sound(self, reduced: FloatArray) -> BoolArray:
         """Whether a window is a Warburg line as far as the noise lets one tell, and it lets one tell enough."""
         sigma, u_sigma = self.base[:, 2], self.u_base[:, 2]
         spread = DOUBT * np.sqrt(2 / (2 * (self.stop - self.first) - 3))
         equal = np.abs(self.difference) <= np.maximum(MOST_DIFFERENCE, DOUBT * self.u_difference)
         straight = np.abs(self.curvature) <= np.maximum(MOST_CURVATURE, DOUBT * self.u_curvature)
         told = (u_sigma <= LARGEST_ERROR * sigma) & (self.u_difference <= LARGEST_DIFFERENCE_ERROR)
-        return np.asarray((sigma > 0) & equal & straight.all(axis=1) & told & (self.reduced <= 1 + spread))
+        return np.asarray((sigma > 0) & equal & straight.all(axis=1) & told & (reduced <= 1 + spread))
 
 
 class _Sums:
