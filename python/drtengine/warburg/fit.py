@@ -107,8 +107,8 @@ def fit_warburg(
     >>> frequency = np.geomspace(1e5, 1e-2, 71)
     >>> Z = cell.impedance(frequency, {"R0": 5, "R1": 47, "W1": 30, "C1": 2e-5})
     >>> result = dt.fit_warburg(dt.Spectrum(frequency, Z), area=1.13e-4, concentration=2e4)
-    >>> str(result.kind[0]), f"{result.sigma[0]:.2f} ohm s^-1/2", f"{result.D[0]:.2e} m2/s"
-    ('warburg', '30.00 ohm s^-1/2', '7.72e-18 m2/s')
+    >>> str(result.kind[0]), f"{result.sigma[0]:.3g} ohm s^-1/2", f"{result.D[0]:.2g} m2/s"
+    ('warburg', '30 ohm s^-1/2', '7.7e-18 m2/s')
     """
     campaign = Campaign.from_spectra([data]) if isinstance(data, Spectrum) else data
     if not isinstance(campaign, Campaign):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..spectrum import ComplexArray, FloatArray
-from .windows import DOUBT, FAST_GUARD, Noise
+from .windows import DOUBT, LEAST_FAST_GUARD, Noise
 
 LEAST_POINTS = 10
 MOST_DIFFERENCE = 0.02
@@ -87,7 +87,7 @@ def find_layer(x: FloatArray, Z: ComplexArray, noise: Noise) -> tuple[Layer, int
             longest = _fit(omega, Z, noise, first, best, reduced) or longest
     if longest is None:
         return None
-    inner = min(int(np.searchsorted(x, x[longest.first] * np.sqrt(FAST_GUARD))), x.size - LEAST_POINTS)
+    inner = min(int(np.searchsorted(x, x[longest.first] * np.sqrt(LEAST_FAST_GUARD))), x.size - LEAST_POINTS)
     best, reduced = _explain(omega, Z, noise, inner, log_tau, shapes)
     guarded = _fit(omega, Z, noise, inner, best, reduced) if best is not None else None
     return guarded or longest, x.size - longest.first

@@ -10,8 +10,9 @@ import numpy as np
 from ..spectrum import BoolArray, ComplexArray, FloatArray, IntArray
 
 LEAST_POINTS = 6
-FAST_GUARD, SLOW_GUARD = 5.0, 3.0
-"""Factors in frequency cut off the ends of a window, where what is just below the noise still bends the line."""
+FAST_GUARD, LEAST_FAST_GUARD, SLOW_GUARD = 8.0, 5.0, 3.0
+"""Factors in frequency cut off the ends of a window, where what is just below the noise still bends the line; the
+second where the first would leave too little."""
 
 MOST_DIFFERENCE = 0.02
 """Relative difference of the slopes of Z' and -Z'' that is never held against a line,"""
@@ -139,12 +140,13 @@ def _longest(x: FloatArray, Z: ComplexArray, noise: Noise, windows: _Windows, so
     length = np.where(sound, windows.stop - windows.first, -1)
     longest = np.flatnonzero(length == length.max())[-1]  # of equals, the slowest
     first, stop = int(windows.first[longest]), int(windows.stop[longest])
-    first = int(np.searchsorted(x, x[first] * np.sqrt(FAST_GUARD)))
     if stop < x.size:
         stop = int(np.searchsorted(x, x[stop - 1] / np.sqrt(SLOW_GUARD), side="right"))
-    if stop - first < LEAST_POINTS or x[stop - 1] < x[first] * np.sqrt(_LEAST_SPAN):
-        return None
-    return line_over(x, Z, noise, first, stop)
+    for guard in (FAST_GUARD, LEAST_FAST_GUARD):
+        inner = int(np.searchsorted(x, x[first] * np.sqrt(guard)))
+        if stop - inner >= LEAST_POINTS and x[stop - 1] >= x[inner] * np.sqrt(_LEAST_SPAN):
+            return line_over(x, Z, noise, inner, stop)
+    return None
 
 
 def line_over(x: FloatArray, Z: ComplexArray, noise: Noise, first: int, stop: int) -> Line:
