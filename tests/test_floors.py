@@ -24,13 +24,17 @@ FLOORS = (
         *("selection", "elements", "smooth", "bands", "methods", "choice"),
         *("regression", "tabular", "geometry", "records", "transients", "voltammetry"),
     ),
-    ("io", "result", "posterior", "drt", "scores", "peaks", "reference", "kk", "gitt", "ici", "cv", "cycling"),
+    (
+        *("io", "result", "posterior", "drt", "scores", "peaks", "reference", "kk"),
+        *("circuits", "warburg", "gitt", "ici", "cv", "cycling"),
+    ),
     ("store", "maps", "simulate", "diffusion"),
     ("plot", "cli"),
 )
 SIDEWAYS = {  # allowed above the second floor
     *(("drt", "result"), ("reference", "result"), ("posterior", "result")),
     *(("peaks", "result"), ("peaks", "posterior"), ("scores", "drt"), ("cli", "plot")),
+    *(("circuits", "drt"), ("circuits", "result"), ("warburg", "result"), ("warburg", "circuits")),
 }
 FACE = "__init__"  # gathers the public names; nothing imports from it, but for the version
 

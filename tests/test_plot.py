@@ -276,7 +276,7 @@ def test_other_bad_arguments_are_explained(result: dt.DrtResult) -> None:
             plot.intensity_map(result, processes={"SEI": limits})  # type: ignore[dict-item]
     with pytest.raises(dt.InvalidInput, match=r"waterfall\(\) needs a DrtResult"):
         plot.waterfall(campaign())  # type: ignore[arg-type]
-    with pytest.raises(dt.InvalidInput, match="must be a Spectrum, a Campaign or a DrtResult, got list"):
+    with pytest.raises(dt.InvalidInput, match="must be a Spectrum, a Campaign or a result, got list"):
         plot.nyquist([1, 2])  # type: ignore[arg-type]
 
 

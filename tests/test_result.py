@@ -230,8 +230,6 @@ def test_provenance() -> None:
         "refine": False,
         "noise": None,
         "n_folds": 5,
-        "noise": None,
-        "n_folds": 5,
         "nonneg": True,
         "inductance": True,
         "capacitance": False,

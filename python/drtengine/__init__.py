@@ -18,6 +18,7 @@ from . import simulate
 from ._version import __version__
 from .basis import Basis
 from .campaign import Campaign
+from .circuits import CircuitResult, fit_circuit
 from .cv import CvResult, analyze_cv
 from .cycling import CyclingResult, expand, summarize_cycling
 from .diffusion import DiffusionComparison, compare_diffusion
@@ -34,11 +35,13 @@ from .result import DrtResult
 from .scores import LambdaScores, lambda_scores
 from .spectrum import Spectrum
 from .store import load, save
+from .warburg import WarburgResult, fit_warburg
 
 __all__ = [
     "DEFAULT_PROCESSES",
     "Basis",
     "Campaign",
+    "CircuitResult",
     "CvResult",
     "CyclingResult",
     "DataWarning",
@@ -56,6 +59,7 @@ __all__ = [
     "Spectrum",
     "Status",
     "UnreadableFile",
+    "WarburgResult",
     "__version__",
     "analyze_cv",
     "check_kk",
@@ -63,10 +67,12 @@ __all__ = [
     "compare_maps",
     "expand",
     "find_peaks",
+    "fit_circuit",
     "fit_components",
     "fit_drt",
     "fit_gitt",
     "fit_ici",
+    "fit_warburg",
     "integrate_processes",
     "lambda_scores",
     "load",

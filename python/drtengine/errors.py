@@ -32,7 +32,7 @@ class DataWarning(UserWarning):
 class Status(enum.IntEnum):
     """How the answer for one spectrum came out.
 
-    `OK` and `LAMBDA_AT_BOUND` carry numbers; every other status carries NaN.
+    `OK`, `LAMBDA_AT_BOUND`, `PARAMETER_AT_BOUND` and `NOT_IDENTIFIABLE` carry numbers; every other carries NaN.
     """
 
     OK = 0
@@ -59,11 +59,15 @@ class Status(enum.IntEnum):
     """One decade of frequency or less, where Kramers and Kronig have nothing to say."""
     PHASE_WRAPS = 11
     """The phase jumps by more than half a turn between two points, so that it cannot be integrated."""
+    PARAMETER_AT_BOUND = 20
+    """A parameter of a circuit stands at its bound; it has no uncertainty, the others have theirs beside it."""
+    NOT_IDENTIFIABLE = 21
+    """The data do not determine every parameter of a circuit; the numbers fit, but so do others far away."""
 
     @property
     def has_answer(self) -> bool:
         """Whether the arrays hold numbers for a spectrum of this status."""
-        return self in (Status.OK, Status.LAMBDA_AT_BOUND)
+        return self in (Status.OK, Status.LAMBDA_AT_BOUND, Status.PARAMETER_AT_BOUND, Status.NOT_IDENTIFIABLE)
 
 
 def require(module: str, extra: str) -> None:

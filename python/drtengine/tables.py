@@ -24,7 +24,7 @@ TAKEN = frozenset(
 COORDINATE_UNITS = {"voltage": "V", "current": "A", "temperature": "degC", "time": "s", "soc": "1", "cycle": "1"}
 
 
-def columns(coordinates: Iterable[str], taken: Collection[str]) -> dict[str, str]:
+def columns(coordinates: Iterable[str], taken: Collection[str] = TAKEN) -> dict[str, str]:
     """Give the names that coordinates have in tables: such as NetCDF takes, and none of the tables' own."""
     names: dict[str, str] = {}
     for name in coordinates:

@@ -1,4 +1,4 @@
-"""The commands: drt, peaks, kk, info and demo."""
+"""The commands drt, peaks, kk, info and demo, and the application to which other files add theirs."""
 
 from __future__ import annotations
 
@@ -309,3 +309,6 @@ def _report(result: DrtResult, processes: Processes | None) -> None:
 
 def _words(status: str) -> str:
     return status.lower().replace("_", " ")
+
+
+from . import circuits  # noqa: E402, F401  # adds its commands to `app`, which stands above

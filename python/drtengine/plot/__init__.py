@@ -12,6 +12,7 @@ state changes. Each draws into a new figure unless given `ax` (one panel) or `fi
 
 from .choices import lambda_scores
 from .cycles import cycling, differential_capacity
+from .diffusion import circuit_parameters, warburg
 from .distributions import gamma, waterfall
 from .figures import DOUBLE_COLUMN, SINGLE_COLUMN, new_figure, save
 from .grids import grid_map
@@ -28,6 +29,7 @@ __all__ = [
     "bode",
     "capacitive_current",
     "capacitive_shares",
+    "circuit_parameters",
     "cycling",
     "differential_capacity",
     "diffusion",
@@ -49,5 +51,6 @@ __all__ = [
     "titration",
     "tracks",
     "voltammograms",
+    "warburg",
     "waterfall",
 ]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..campaign import Campaign
+from ..circuits import CircuitResult
 from ..errors import InvalidInput
 from ..result import DrtResult
 from ..series import Selection, arrange
@@ -29,7 +30,7 @@ _PREFIXES = {-3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
 
 
 def nyquist(
-    data: Spectrum | Campaign | DrtResult,
+    data: Spectrum | Campaign | DrtResult | CircuitResult,
     *,
     along: str | None = None,
     spectra: Selection = None,
@@ -42,7 +43,7 @@ def nyquist(
 
     Parameters
     ----------
-    data : Spectrum, Campaign or DrtResult
+    data : Spectrum, Campaign, DrtResult or CircuitResult
     along : str, optional
         Coordinate that colours the spectra; see `intensity_map`.
     spectra : slice or array_like, optional
@@ -81,7 +82,7 @@ def nyquist(
 
 
 def bode(
-    data: Spectrum | Campaign | DrtResult,
+    data: Spectrum | Campaign | DrtResult | CircuitResult,
     *,
     along: str | None = None,
     spectra: Selection = None,
@@ -91,7 +92,7 @@ def bode(
 
     Parameters
     ----------
-    data : Spectrum, Campaign or DrtResult
+    data : Spectrum, Campaign, DrtResult or CircuitResult
     along : str, optional
         Coordinate that colours the spectra; see `intensity_map`.
     spectra : slice or array_like, optional
@@ -166,12 +167,12 @@ class _Measured:
         return float(np.hypot(np.ptp(Z.real), np.ptp(Z.imag))) if Z.size else 0.0
 
 
-def _measured(data: Spectrum | Campaign | DrtResult) -> _Measured:
-    if isinstance(data, DrtResult):
+def _measured(data: Spectrum | Campaign | DrtResult | CircuitResult) -> _Measured:
+    if isinstance(data, DrtResult | CircuitResult):
         return _Measured(data.frequency, data.Z, data.Z_fit, data.used, data.unit, data.coordinates)
     campaign = Campaign.from_spectra([data]) if isinstance(data, Spectrum) else data
     if not isinstance(campaign, Campaign):
-        raise InvalidInput(f"data must be a Spectrum, a Campaign or a DrtResult, got {type(data).__name__}")
+        raise InvalidInput(f"data must be a Spectrum, a Campaign or a result, got {type(data).__name__}")
     nothing = np.broadcast_to(np.complex128(complex(np.nan, np.nan)), campaign.Z.shape)
     return _Measured(campaign.frequency, campaign.Z, nothing, campaign.is_point, "ohm", campaign.coordinates)
 
