@@ -79,6 +79,12 @@ def _root(
 def drt(
     files: Files,
     out: Out,
+    method: Annotated[
+        str, typer.Option(help="ridge, log (smooth in ln γ), elements (a sum of them) or auto, by evidence.")
+    ] = DEFAULT["method"],
+    band: Annotated[
+        float | None, typer.Option(help="Level of a band of γ, such as 0.95, with --method log or auto.")
+    ] = DEFAULT["band"],
     basis: Annotated[str, typer.Option(help="Basis functions, such as piecewise_linear.")] = DEFAULT["basis"],
     order: Annotated[int, typer.Option(help="Derivative of γ that is penalised: 0, 1 or 2.")] = DEFAULT["order"],
     lambda_: Annotated[
@@ -89,7 +95,7 @@ def drt(
             "reim or kfold.",
         ),
     ] = DEFAULT["lambda_"],
-    weights: Annotated[str, typer.Option(help="unit, modulus or proportional.")] = DEFAULT["weights"],
+    weights: Annotated[str, typer.Option(help="auto, unit, modulus or proportional.")] = DEFAULT["weights"],
     part: Annotated[str, typer.Option(help="What is fitted: both, real or imaginary.")] = DEFAULT["part"],
     tau: Annotated[
         str | None, typer.Option(help="Grid of τ: frequency, drttools, or LOWEST:HIGHEST:COUNT with times in s.")
@@ -115,7 +121,7 @@ def drt(
     """Invert impedance spectra and write γ(τ) as tables and figures."""
     with terminal.reporting():
         options = {
-            "basis": basis, "order": order, "lambda_": _number_or_name(lambda_), "weights": weights, "part": part,
+            "method": method, "band": band, "basis": basis, "order": order, "lambda_": _number_or_name(lambda_), "weights": weights, "part": part,
             "tau": _tau(tau), "nonneg": nonneg, "inductance": inductance, "capacitance": capacitance,
             "f_min": f_min, "f_max": f_max, "area": area, "n_threads": threads,
         }  # fmt: skip
@@ -298,6 +304,8 @@ def _report(result: DrtResult, processes: Processes | None) -> None:
         }
     if result.options["capacitance"]:
         columns[f"C_0\n{farad}"] = summary["C_0"].map(terminal.short)
+    if "u_R_pol" in summary:
+        columns[f"u(R_pol)\n{ohm}"] = summary["u_R_pol"].map(terminal.short)
     columns["λ"] = summary["lambda_"].map(lambda value: f"{value:.1e}")
     columns["residual\n%"] = (100 * summary["residual_rms"]).map(lambda value: f"{value:.2f}")
     columns["status"] = summary["status"].map(_words)
