@@ -121,9 +121,9 @@ def drt(
     """Invert impedance spectra and write γ(τ) as tables and figures."""
     with terminal.reporting():
         options = {
-            "method": method, "band": band, "basis": basis, "order": order, "lambda_": _number_or_name(lambda_), "weights": weights, "part": part,
-            "tau": _tau(tau), "nonneg": nonneg, "inductance": inductance, "capacitance": capacitance,
-            "f_min": f_min, "f_max": f_max, "area": area, "n_threads": threads,
+            "method": method, "band": band, "basis": basis, "order": order, "lambda_": _number_or_name(lambda_),
+            "weights": weights, "part": part, "tau": _tau(tau), "nonneg": nonneg, "inductance": inductance,
+            "capacitance": capacitance, "f_min": f_min, "f_max": f_max, "area": area, "n_threads": threads,
         }  # fmt: skip
         ranges = parse_processes(processes)
         start = perf_counter()
