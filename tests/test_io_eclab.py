@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -139,12 +138,7 @@ def test_zhang_first_values(shared_data: Path) -> None:
 def test_zhang_without_header_line(shared_data: Path) -> None:
     """The 45C01 file begins with data; taken for a header, its first row would be lost."""
     path = shared_data / "zhang2020_25C08_45C01" / "EIS_state_V_45C01.txt"
-    seconds = []
-    for _ in range(3):
-        begin = time.perf_counter()
-        campaign = read(path)
-        seconds.append(time.perf_counter() - begin)
-    assert min(seconds) < 0.3
+    campaign = read(path)
     assert campaign.Z.shape == (299, 60)
     assert campaign.Z[0, 0] == 1.56984 + 0.03628j
     assert "which modulus and phase confirm" in campaign.notes[0]

@@ -10,8 +10,10 @@ namespace {
 py::dict fit(const py::dict& problem, const py::list& weights) {
   const Problem p(problem);
   std::vector<DoubleArray> arrays;
+  arrays.reserve(weights.size());
   for (const auto& w : weights) arrays.push_back(w.cast<DoubleArray>());
   std::vector<MatrixMap> maps;
+  maps.reserve(weights.size());
   for (const DoubleArray& array : arrays) maps.push_back(matrix_of(array));
   const std::vector<ConstMatrixView> views(maps.begin(), maps.end());
   LogSolutions s = without_gil(

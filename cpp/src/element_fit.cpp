@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <utility>
 
 namespace drtengine {
 namespace {
@@ -236,7 +237,7 @@ ElementFit ElementFitter::assess(bool converged) {
     const double value = here_.sum.value[static_cast<std::size_t>(j)];
     fit.inner[static_cast<std::size_t>(j)] = value > bounds.low && value < bounds.high;
   }
-  if (used_rows_ <= static_cast<Index>(list_.size()) || !std::isfinite(fit.rss)) return fit;
+  if (std::cmp_less_equal(used_rows_, list_.size()) || !std::isfinite(fit.rss)) return fit;
   const Index freedom = used_rows_ - static_cast<Index>(fit.inner.count());
   // noise-free data leave rounding, whose size says nothing
   fit.sigma2 = std::max(fit.rss, kNoNoise * static_cast<double>(used_rows_)) / static_cast<double>(freedom);
@@ -287,7 +288,7 @@ double ElementFitter::score(const ElementFit& fit) {
       log_prior += 0.5 * std::log(prior_precision(j));
     }
   }
-  const double m = static_cast<double>(used_rows_), shape = static_cast<double>(inner.size() - series.size());
+  const auto m = static_cast<double>(used_rows_), shape = static_cast<double>(inner.size() - series.size());
   const double laplace = -0.5 * log_determinant(inner, fit.sigma2) + log_prior;
   const double bic = -0.5 * log_determinant(series, fit.sigma2) - 0.5 * shape * std::log(m);
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 namespace drtengine {
@@ -88,8 +89,7 @@ class Search {
     for (const double least : kStartPeaks) {
       std::size_t count = 0;
       while (count < peaks_.size() && gamma(count) >= least * gamma(0)) ++count;
-      if (starts.empty() || static_cast<Index>(count) < starts.back().count)
-        starts.push_back(start(count, Kind::kZarc));
+      if (starts.empty() || std::cmp_less(count, starts.back().count)) starts.push_back(start(count, Kind::kZarc));
     }
     starts.push_back(start(1, Kind::kHavriliakNegami));
     starts.push_back(start(1, Kind::kColeDavidson));

@@ -72,6 +72,7 @@ class Worker {
     spectra_.clear();
     for (Index s = begin; s < end; ++s) spectra_.push_back(load(s));
     std::vector<LogFit> fits;
+    fits.reserve(spectra_.size());
     for (const Spectrum& spectrum : spectra_) fits.push_back(flat_start(design_, h_, spectrum.z, spectrum.w2));
     lanes_.run(fits);
     for (int round = 0; options_.noise_model && round < kNoiseModelFits; ++round) {

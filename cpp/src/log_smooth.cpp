@@ -29,6 +29,7 @@ class Worker {
     spectra_.clear();
     for (Index s = begin; s < end; ++s) spectra_.push_back(load(s));
     std::vector<LogFit> common;
+    common.reserve(spectra_.size());
     for (const Spectrum& spectrum : spectra_) common.push_back(first_fit(spectrum, 0));
     lanes_.run(common);
     choose_weights(common);
@@ -202,6 +203,7 @@ LogSolutions fit_log(const Design& design, double h, ConstMatrixView Z, const st
   if (n < 8) throw InvalidInput("a distribution that is smooth in ln gamma needs at least 8 nodes");
   if (weights.empty()) throw InvalidInput("weights are missing");
   std::vector<RowWeights> candidates;
+  candidates.reserve(weights.size());
   for (const ConstMatrixView& w : weights) candidates.emplace_back(w, false, design, n_spectra);
 
   LogSolutions result{RowMatrix(n_spectra, n),

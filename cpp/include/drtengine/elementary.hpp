@@ -49,7 +49,8 @@ inline constexpr auto kCos = series<12>([](int i) { return sign(i) / factorial(2
 // |x| <= 700
 inline double exp(double x) {
   constexpr double kRounder = 0x1.8p52;  // adding it leaves the nearest integer in the last bits
-  constexpr double kLn2High = 0x1.62e42fefa38p-1, kLn2Low = 0x1.ef35793c7673p-45;
+  // ln 2 in two parts, the first short enough to be multiplied exactly
+  constexpr double kLn2High = 0x1.62e42fefa38p-1, kLn2Low = 0x1.ef35793c7673p-45;  // NOLINT(modernize-use-std-numbers)
   const double shifted = x * std::numbers::log2e + kRounder, n = shifted - kRounder;
   const double rest = (x - n * kLn2High) - n * kLn2Low;
   const auto power = std::bit_cast<double>((std::bit_cast<std::uint64_t>(shifted) + 1023) << 52);

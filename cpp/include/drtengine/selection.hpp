@@ -45,8 +45,10 @@ enum class Criterion : int {
 
 struct Selector {
   Criterion criterion = Criterion::kEvidence;
+  // NOLINTBEGIN(readability-redundant-member-init): GCC asks for the initializers that clang finds redundant
   std::vector<int> fold = {};  // [row] which fold it belongs to, for kFolds: 0, 1, ...
   Vector noise = {};           // [spectrum] of a weighted row, for kDiscrepancy
+  // NOLINTEND(readability-redundant-member-init)
 };
 
 struct Selection {
