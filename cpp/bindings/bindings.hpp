@@ -66,5 +66,6 @@ void register_errors(py::module_& m);
 void register_basis(py::module_& m);
 void register_ridge(py::module_& m);
 void register_log_smooth(py::module_& m);
+void register_joint(py::module_& m);
 
 }  // namespace drtengine::bindings

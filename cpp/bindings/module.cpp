@@ -23,6 +23,7 @@ PYBIND11_MODULE(DRTENGINE_MODULE, m, py::mod_gil_not_used()) {
   register_basis(m);
   register_ridge(m);
   register_log_smooth(m);
+  register_joint(m);
 }
 
 }  // namespace drtengine::bindings

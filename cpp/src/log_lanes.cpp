@@ -61,7 +61,10 @@ double log_det_of_differences(Index n) {
   return std::log(x * x * (x * x - 1) / 12);
 }
 
-// values averaged over neighbours with Gaussian weights; beyond the ends the last value goes on.
+double weight(double gamma, double largest) { return std::min(1.0, gamma / (kMatters * largest)); }
+
+}  // namespace
+
 std::vector<double> smoothed(const std::vector<double>& values) {
   const auto reach = static_cast<Index>(std::ceil(3 * kSmoothing)), n = static_cast<Index>(values.size());
   std::vector<double> result(values.size());
@@ -78,10 +81,6 @@ std::vector<double> smoothed(const std::vector<double>& values) {
   for (double& value : result) value /= total;
   return result;
 }
-
-double weight(double gamma, double largest) { return std::min(1.0, gamma / (kMatters * largest)); }
-
-}  // namespace
 
 LogLanes::LogLanes(const RowMatrix& A, Index n_nodes, double h)
     : A_(with_whole_blocks(A)),

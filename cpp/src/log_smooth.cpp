@@ -16,14 +16,6 @@ constexpr double kFirstPrecision = 1;
 constexpr double kRuledOut = 10;         // in ln likelihood
 constexpr double kSmallestStart = 1e-9;  // of the largest |Z|: what gamma starts from where Z' does not change
 
-// Scales squared weights to a geometric mean of one over the rows in use, so that the evidence of
-// fits with other weights compares.
-void normalize(Vector& w2) {
-  const auto used = w2.array() > 0;
-  const double mean_log = used.select(w2.array(), 1.0).log().sum() / static_cast<double>(used.count());
-  w2 *= std::exp(-mean_log);
-}
-
 class Worker {
  public:
   Worker(const Design& design, double h, ConstMatrixView Z, const std::vector<RowWeights>& weights,
@@ -161,6 +153,12 @@ class Worker {
 };
 
 }  // namespace
+
+void normalize(Vector& w2) {
+  const auto used = w2.array() > 0;
+  const double mean_log = used.select(w2.array(), 1.0).log().sum() / static_cast<double>(used.count());
+  w2 *= std::exp(-mean_log);
+}
 
 LogSolutions fit_log(const Design& design, double h, ConstMatrixView Z, const std::vector<ConstMatrixView>& weights,
                      int n_threads, const KeepGoing& keep_going) {

@@ -38,6 +38,22 @@ class LogSolution(TypedDict):
     weighting: NDArray[np.int8]
     status: NDArray[np.int8]
 
+class JointStart(TypedDict):
+    log_gamma: Float  # [spectrum, node]
+    lambda_: Float  # [spectrum]
+    noise: Float  # [spectrum], as in LogSolution
+
+class JointSolution(TypedDict):
+    log_gamma: Float  # [spectrum, node]
+    u_log_gamma: Float
+    free: Float  # [spectrum, free unknown]: R_inf, L_0, 1/C_0
+    lambda_: Float  # [spectrum]
+    noise: Float
+    tie: Float  # [spectrum - 1]
+    eta: float
+    steps: int
+    converged: bool
+
 isa: str
 cpu_level: str
 
@@ -54,3 +70,8 @@ def solve_ridge(
 def select_gcv(problem: Problem, lattice: Float, refine: bool) -> tuple[Float, NDArray[np.int8]]: ...
 def fit_log(problem: Problem, weights: list[Float]) -> LogSolution: ...
 def gcv_scores(problem: Problem, lambda_: Float) -> Float: ...
+
+# Spectra of a series in order, grid by grid; places[k] says where those of problem k stand.
+def fit_joint(
+    problems: list[Problem], places: list[NDArray[np.int64]], closeness: Float, start: JointStart
+) -> JointSolution: ...

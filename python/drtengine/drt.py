@@ -12,6 +12,7 @@ from . import options
 from .basis import Basis, tau_grid
 from .campaign import Campaign, find_problems, frequency_grids
 from .errors import InvalidInput, Status
+from .joint import halfway, order_branches, solve_joint
 from .methods import METHODS, SOLVERS, GridProblem, empty_arrays
 from .options import PARTS
 from .points import explain, select_points, vanishing_points
@@ -26,6 +27,7 @@ def fit_drt(
     data: Campaign | Spectrum,
     *,
     method: str = "ridge",
+    along: str | None = None,
     basis: str = "gaussian",
     order: int = 1,
     lambda_: float | str | ArrayLike = "gcv",
@@ -53,11 +55,16 @@ def fit_drt(
     ----------
     data : Campaign or Spectrum
         A single spectrum counts as a campaign of one, but its defects raise.
-    method : {"ridge", "log"}
+    method : {"ridge", "log", "joint"}
         "ridge": gamma is a sum of basis functions; for each spectrum the sum of squared weighted
         residuals plus ``lambda_`` times the integral of the squared derivative of gamma is
         minimised. "log": gamma = exp(u), where u is smooth, the more so where it is straight; positive by
-        construction, with smoothness and noise from the evidence.
+        construction, with smoothness and noise from the evidence. "joint": the same, smooth along a coordinate
+        of the campaign too; how much so, and where the series jumps, comes from the evidence. Spectra with
+        nothing in common come back as "log" fits them.
+    along : str
+        Of "joint". The coordinate, such as "voltage". Spectra are tied to their neighbours within a branch
+        (coordinate "branch", if there is one), the closer the stronger.
     basis : str
         Of "ridge". "gaussian", "piecewise_linear", "c0", "c2", "c4", "c6", "inverse_quadratic",
         "inverse_quadric" or "cauchy".
@@ -109,7 +116,8 @@ def fit_drt(
     Raises
     ------
     InvalidInput
-        For an option that is unknown or out of range, and for a single `Spectrum` that cannot be used.
+        For an option that is unknown or out of range, for a single `Spectrum` that cannot be used, and for
+        a coordinate `along` that is unknown somewhere or repeats inside a branch.
 
     Notes
     -----
@@ -143,7 +151,8 @@ def fit_drt(
     f_min, f_max = options.check_limits(f_min, f_max)
     threads = options.check_threads(n_threads)
     chosen = options.check_lambda(lambda_, campaign)
-    options.check_method(method, chosen, refine, nonneg)
+    options.check_method(method, along, chosen, refine, nonneg)
+    branches = order_branches(campaign, along) if method == "joint" else []
 
     used, notes = select_points(campaign, f_min, f_max, exclude)
     status = (
@@ -164,7 +173,9 @@ def fit_drt(
     Z = campaign.Z if area is None else campaign.Z * area
     arrays = empty_arrays(len(campaign), nodes.size)
     shape, epsilon, log_tau = functions.key
+    within = halfway if method == "joint" else _within
     done = len(campaign) - sum(rows.size for rows, _ in grids)
+    problems = []
     for rows, points in grids:
         Z_here = np.ascontiguousarray(Z if points.all() and len(rows) == len(Z) else Z[np.ix_(rows, points)])
         frequency = campaign.frequency[rows[0], points]
@@ -181,11 +192,17 @@ def fit_drt(
             "weights": np.empty((0, 0)),
             "nonneg": nonneg,
             "n_threads": threads,
-            "progress": None if progress is None else _within(progress, done, rows.size, len(campaign)),
+            "progress": None if progress is None else within(progress, done, rows.size, len(campaign)),
         }
-        grid = GridProblem(problem, functions, frequency, rows, points, row_weights, chosen, refine)
-        status[rows] = SOLVERS[method](grid, arrays)
+        problems.append(GridProblem(problem, functions, frequency, rows, points, row_weights, chosen, refine))
         done += rows.size
+    series = None
+    if along is not None:
+        series, found = solve_joint(problems, branches, along, campaign, arrays, status, progress)
+        notes = (*notes, *found)
+    else:
+        for grid in problems:
+            status[grid.rows] = SOLVERS[method](grid, arrays)
 
     unusual = [explain(campaign, int(i), Status(status[i]), used) for i in np.flatnonzero(status != Status.OK)]
     if isinstance(data, Spectrum) and not Status(status[0]).has_answer:
@@ -197,6 +214,7 @@ def fit_drt(
         used=used,
         options={
             "method": method,
+            "along": along,
             "basis": basis,
             "order": order,
             "lambda_": chosen if isinstance(chosen, str) else chosen.tolist() if np.ndim(lambda_) else float(chosen[0]),
@@ -214,6 +232,7 @@ def fit_drt(
             "area": area,
         },
         notes=(*campaign.notes, *notes, *unusual),
+        series=series,
         **arrays,
     )
 

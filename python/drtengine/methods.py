@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LATTICE: FloatArray = 10.0 ** (np.arange(-8 * 20, 2 * 20 + 1) / 20)
 """Values of lambda that a selector tries: 20 a decade, so that spectra share factorisations."""
 
-METHODS = ("ridge", "log")
+METHODS = ("ridge", "log", "joint")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +58,17 @@ class GridProblem:
     def window(self) -> tuple[float, float]:
         """The measured relaxation times, s."""
         return 1 / (2 * np.pi * self.frequency.max()), 1 / (2 * np.pi * self.frequency.min())
+
+    @property
+    def size(self) -> FloatArray:
+        """Geometric mean of abs(Z) [spectrum], which `noise` is relative to."""
+        size: FloatArray = np.exp(np.log(np.abs(self.core["Z"])).mean(axis=1))
+        return size
+
+    def take(self, members: IntArray) -> GridProblem:
+        """Give the problem of some of the spectra."""
+        core: Problem = {**self.core, "Z": np.ascontiguousarray(self.core["Z"][members])}
+        return replace(self, core=core, rows=self.rows[members])
 
 
 def empty_arrays(n_spectra: int, n_tau: int) -> dict[str, Any]:
@@ -109,20 +120,26 @@ def solve_smooth(grid: GridProblem, arrays: dict[str, Any]) -> NDArray[np.int8]:
     shape, epsilon, log_tau = basis.key
     problem: Problem = {**grid.core, "shape": shape, "epsilon": epsilon, "log_tau": log_tau}
     solution = solve_log(problem, grid.weights, grid.core["Z"], grid.rows, grid.points)
-    gamma = np.exp(solution["log_gamma"])
     rows = grid.rows
-    arrays["gamma"][rows] = arrays["coefficients"][rows] = gamma
-    arrays["R_pol"][rows] = gamma @ basis.integrals(basis.tau[0], basis.tau[-1])
-    arrays["R_pol_window"][rows] = gamma @ basis.integrals(*grid.window)
     arrays["lambda_"][rows] = solution["lambda_"]
-    size = np.exp(np.log(np.abs(grid.core["Z"])).mean(axis=1))
-    arrays["noise"][rows] = solution["noise"] / size
-    arrays["method"][rows] = "log"
+    arrays["noise"][rows] = solution["noise"] / grid.size
     automatic = isinstance(grid.weights, str) and grid.weights == "auto"
     names = CANDIDATES if automatic else (grid.weights if isinstance(grid.weights, str) else "array",)
     arrays["weighting"][rows] = np.array(names)[solution["weighting"]]
-    _put_free(arrays, grid, solution["free"])
+    put_log_gamma(grid, arrays, "log", solution["log_gamma"], solution["free"])
     return solution["status"]
+
+
+def put_log_gamma(
+    grid: GridProblem, arrays: dict[str, Any], method: str, log_gamma: FloatArray, free: FloatArray
+) -> None:
+    """Put gamma [spectrum, node], what follows from it, and the free unknowns in their places."""
+    basis, gamma = hats(grid.basis.tau), np.exp(log_gamma)
+    arrays["gamma"][grid.rows] = arrays["coefficients"][grid.rows] = gamma
+    arrays["R_pol"][grid.rows] = gamma @ basis.integrals(basis.tau[0], basis.tau[-1])
+    arrays["R_pol_window"][grid.rows] = gamma @ basis.integrals(*grid.window)
+    arrays["method"][grid.rows] = method
+    _put_free(arrays, grid, free)
 
 
 SOLVERS = {"ridge": solve_ridge, "log": solve_smooth}

@@ -91,8 +91,10 @@ def check_lambda(lambda_: float | str | ArrayLike, campaign: Campaign) -> FloatA
     return array
 
 
-def check_method(method: str, lambda_: FloatArray | str, refine: bool, nonneg: bool) -> None:
-    """Raise where an option asks for something that only the ridge can do."""
+def check_method(method: str, along: object, lambda_: FloatArray | str, refine: bool, nonneg: bool) -> None:
+    """Raise where an option asks for something that only another method can do."""
+    if along is not None and method != "joint":
+        raise InvalidInput(f"along={along!r} is an option of method='joint'")
     if method == "ridge":
         return
     if not isinstance(lambda_, str):

@@ -17,7 +17,8 @@ from ._native import ISA, core
 from .basis import Basis, positive_array
 from .campaign import Campaign, frequency_grids
 from .errors import InvalidInput, Status
-from .smooth import between_nodes
+from .joint import Series
+from .smooth import SMOOTH, between_nodes
 from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ _COORDINATE_UNITS = {"voltage": "V", "current": "A", "temperature": "degC", "tim
 class DrtResult:
     """Distributions of relaxation times of a campaign; made by `fit_drt` and `load`.
 
-    Where `status` does not say `Status.OK` or `Status.LAMBDA_AT_BOUND`, a spectrum's numbers are NaN.
+    Where `status` does not say `Status.OK` or `Status.LAMBDA_AT_BOUND`, a spectrum's numbers are NaN; only gamma
+    may be there, where a joint estimate carries it from the neighbours (`series`).
     With an electrode area, ohm reads ohm cm2 throughout.
 
     Attributes
@@ -53,7 +55,7 @@ class DrtResult:
     basis : Basis
         Functions of method "ridge"; its nodes serve every method.
     method : ndarray of str, shape [spectrum]
-        "ridge" or "log"; "" where there is no answer.
+        "ridge", "log" or "joint"; "" where there is no answer.
     weighting : ndarray of str, shape [spectrum]
         The weights used: "unit", "modulus", "proportional" or "array".
     coefficients : ndarray, shape [spectrum, tau]
@@ -82,6 +84,8 @@ class DrtResult:
         As given to `fit_drt`.
     notes : sequence of str
         What was dropped, refused or found odd, in words.
+    series : Series or None
+        Of a joint estimate: its ties, jumps and the spectra that their neighbours carry.
     """
 
     basis: Basis
@@ -102,6 +106,7 @@ class DrtResult:
     used: BoolArray
     options: Mapping[str, Any]
     notes: Sequence[str] = field(default_factory=tuple)
+    series: Series | None = None
 
     def __post_init__(self) -> None:
         for name in ("method", "weighting", "coefficients", "gamma", "status", "used", *_PER_SPECTRUM):
@@ -175,10 +180,10 @@ class DrtResult:
         InvalidInput
             If a tau is not positive and finite.
         """
-        if (self.method == "log").any():
+        linear = ~np.isin(self.method, SMOOTH)
+        if not linear.all():
             at = positive_array(tau, "tau")
             values = between_nodes(self.tau, self.gamma, at)
-            linear = self.method != "log"
             values[linear] = self._times(self.basis.values(at).T, linear)
             return values
         return core.multiply_rows(self.coefficients, np.ascontiguousarray(self.basis.values(tau).T))
@@ -200,7 +205,7 @@ class DrtResult:
             if f.size == 0 or not np.isfinite(f).all():
                 continue
             omega = 2 * np.pi * f
-            smooth = self.method[rows] == "log"
+            smooth = np.isin(self.method[rows], SMOOTH)
             for some, basis in ((rows[smooth], Basis("piecewise_linear", 1.0, self.tau)), (rows[~smooth], self.basis)):
                 if some.size == 0:
                     continue

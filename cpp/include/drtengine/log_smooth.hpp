@@ -12,6 +12,10 @@
 
 namespace drtengine {
 
+// Scales squared weights to a geometric mean of one over the rows in use, so that the evidence of
+// fits with other weights compares.
+void normalize(Vector& w2);
+
 struct LogSolutions {
   RowMatrix log_gamma;  // [spectrum, node] ln of gamma in ohm
   RowMatrix free;       // [spectrum, free unknown] R_inf, L_0, 1/C_0
