@@ -19,7 +19,7 @@ BINDINGS = Path(__file__).parents[1] / "cpp"
 # from the modules of its own floor that stand further left.
 FLOORS = (
     ("_version", "errors", "_native"),
-    ("spectrum", "basis", "signs", "campaign", "options", "points", "smooth", "methods"),
+    ("spectrum", "basis", "signs", "campaign", "options", "points", "smooth", "methods", "joint"),
     ("io", "result", "drt", "reference"),
     ("store", "simulate"),
     ("plot", "cli"),

@@ -33,8 +33,9 @@ py::dict fit(const py::list& problems, const py::list& places, const DoubleArray
   const SeriesStart from{matrix_of(log_gamma), vector_of(lambda), vector_of(noise)};
   const VectorMap closeness_view = vector_of(closeness);
   const SolveOptions& options = grids.front().options;
-  JointSolutions s =
-      without_gil([&] { return fit_joint(series, grids.front().spacing(), closeness_view, from, options.n_threads, options.keep_going); });
+  JointSolutions s = without_gil([&] {
+    return fit_joint(series, grids.front().spacing(), closeness_view, from, options.n_threads, options.keep_going);
+  });
   py::dict out;
   out["log_gamma"] = to_numpy(std::move(s.log_gamma));
   out["u_log_gamma"] = to_numpy(std::move(s.u_log_gamma));

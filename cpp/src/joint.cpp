@@ -29,9 +29,9 @@ constexpr Index kChunk = 4;  // spectra that one worker takes at a time
 
 // One spectrum: its problem without the free unknowns, and where it stands.
 struct Member {
-  RowMatrix A;         // sqrt(w^2) A without what the free unknowns can explain [row, node]
-  Vector z;            // and the data
-  RowMatrix gram;      // A'A
+  RowMatrix A;          // sqrt(w^2) A without what the free unknowns can explain [row, node]
+  Vector z;             // and the data
+  RowMatrix gram;       // A'A
   Index n_free = 0;     // of them, determined by the data
   double rows = 0;      // with weight
   double smallest = 0;  // noise2
@@ -55,7 +55,8 @@ class Fit {
         members_(series.size()),
         chain_(n_, n_spectra_),
         move_(n_spectra_, n_) {
-    for (const SeriesSpectrum& s : series) size_ = std::max(size_, (s.w2.array() > 0).select(s.z, 0).cwiseAbs().maxCoeff());
+    for (const SeriesSpectrum& s : series)
+      size_ = std::max(size_, (s.w2.array() > 0).select(s.z, 0).cwiseAbs().maxCoeff());
     prior_.h = h;
     prior_.closeness = closeness;
     prior_.q = Vector::Ones(n_spectra_ - 1);
@@ -106,10 +107,10 @@ class Fit {
     damping_ = 0;
     RowMatrix unused = RowMatrix::Zero(n_spectra_, n_);
     const auto fill = [this](Index v, RowMatrix& block) { fill_block(v, block); };
-    const bool inverted = chain_.solve(ties_, fill, unused) &&
-                          chain_.invert(ties_, fill, [&](Index v, const RowMatrix& inverse, double) {
-                            result.u_log_gamma.row(v) = inverse.diagonal().head(n_).cwiseSqrt().transpose();
-                          });
+    const bool inverted =
+        chain_.solve(ties_, fill, unused) && chain_.invert(ties_, fill, [&](Index v, const RowMatrix& inverse, double) {
+          result.u_log_gamma.row(v) = inverse.diagonal().head(n_).cwiseSqrt().transpose();
+        });
     result.converged = result.converged && inverted;
     for_all([&](Index v) { write(v, result); });
     return result;
@@ -186,8 +187,7 @@ class Fit {
     const Member& m = member(v);
     const Vector scale = m.gamma / std::sqrt(m.noise2);
     for (Index i = 0; i < n_; ++i) {
-      block.row(i).head(i + 1) =
-          scale[i] * m.gram.row(i).head(i + 1).cwiseProduct(scale.head(i + 1).transpose());
+      block.row(i).head(i + 1) = scale[i] * m.gram.row(i).head(i + 1).cwiseProduct(scale.head(i + 1).transpose());
     }
     const auto s = prior_.precision.row(v) * (per_difference_ * per_difference_);
     for (Index j = 0; j < n_ - 2; ++j) {
@@ -259,8 +259,8 @@ class Fit {
       }
       accepted = after <= before + 1e-9 * std::abs(before);
     }
-    damping_ = accepted ? std::max(damping_ * kLessDamping, kLeastDamping)
-                        : std::min(damping_ * kMoreDamping, kMostDamping);
+    damping_ =
+        accepted ? std::max(damping_ * kLessDamping, kLeastDamping) : std::min(damping_ * kMoreDamping, kMostDamping);
     if (!accepted) return false;
     for_all([this](Index v) { accept(member(v)); });
     change_ = 0;
@@ -314,7 +314,8 @@ class Fit {
     const Vector w = s.w2.cwiseSqrt();
     const Vector left = w.cwiseProduct(s.z / size_ - s.design->A.leftCols(n_) * m.gamma);
     const Eigen::MatrixXd free = w.asDiagonal() * s.design->A.rightCols(n_free);
-    result.free.row(v) = (size_ * s.design->scale.tail(n_free).cwiseProduct(free.colPivHouseholderQr().solve(left))).transpose();
+    result.free.row(v) =
+        (size_ * s.design->scale.tail(n_free).cwiseProduct(free.colPivHouseholderQr().solve(left))).transpose();
   }
 
   const std::vector<SeriesSpectrum>& series_;

@@ -11,9 +11,9 @@ namespace {
 
 constexpr double kLargestChange = 1.5;  // of a logarithm in one update
 constexpr double kLargestEta = 1e7;
-constexpr double kLeastDetermined = 0.05;           // of the degrees of freedom of one spectrum or interval
-constexpr double kLeastDeterminedTogether = 0.5;    // of all spectra
-constexpr double kTieShrinkage = 30;                // degrees of freedom that draw q to one
+constexpr double kLeastDetermined = 0.05;         // of the degrees of freedom of one spectrum or interval
+constexpr double kLeastDeterminedTogether = 0.5;  // of all spectra
+constexpr double kTieShrinkage = 30;              // degrees of freedom that draw q to one
 constexpr double kSmallestTie = 1e-6, kLargestTie = 10;
 constexpr double kLevelShrinkage = 40;   // degrees of freedom that draw a spectrum's level to the series'
 constexpr double kShapeShrinkage = 0.1;  // of local precisions towards their geometric mean

@@ -21,6 +21,7 @@ from .campaign import Campaign
 from .drt import fit_drt
 from .errors import DataWarning, DrtengineError, InvalidInput, MissingExtra, Status, UnreadableFile
 from .io import read
+from .joint import Series
 from .result import DrtResult
 from .spectrum import Spectrum
 from .store import load, save
@@ -33,6 +34,7 @@ __all__ = [
     "DrtengineError",
     "InvalidInput",
     "MissingExtra",
+    "Series",
     "Spectrum",
     "Status",
     "UnreadableFile",

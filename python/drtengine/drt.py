@@ -199,7 +199,7 @@ def fit_drt(
     series = None
     if along is not None:
         series, found = solve_joint(problems, branches, along, campaign, arrays, status, progress)
-        notes = (*notes, *found)
+        notes = [*notes, *found]
     else:
         for grid in problems:
             status[grid.rows] = SOLVERS[method](grid, arrays)

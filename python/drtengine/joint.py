@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,11 +27,20 @@ FEWEST_SPECTRA = 3
 LEAST_ETA = 1.0
 """Common strength of the ties below which the spectra have nothing in common."""
 
-JUMP = 0.05
-"""A tie weaker than this, relative to the others, is a jump: with one it falls below 0.01, without it stays above 0.4."""
+JUMP = 0.15
+"""A weaker tie, relative to the others, is a jump: at one it falls below 0.01, elsewhere it stays above 0.3."""
 
 NOISY = 5.0
 """A spectrum with this many times the median noise of its branch counts as carried by its neighbours."""
+
+
+SERIES_VARIABLES = {
+    "eta": "common strength of the ties along the series",
+    "tie": "tie to the spectrum before, relative to what the distance asks for",
+    "jump": "the series jumps between the spectrum before and this one",
+    "carried": "gamma rests on the neighbours",
+    "u_log_gamma": "standard deviation of ln(gamma)",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,15 +76,26 @@ class Series:
     carried: BoolArray
     u_log_gamma: FloatArray
 
-    @classmethod
-    def untied(cls, along: str, n_spectra: int, n_tau: int) -> Series:
-        """Give arrays to fill in."""
-        return cls(
-            along,
-            *(np.full(n_spectra, np.nan) for _ in range(2)),
-            *(np.zeros(n_spectra, dtype=bool) for _ in range(2)),
-            np.full((n_spectra, n_tau), np.nan),
-        )
+    def __post_init__(self) -> None:
+        for name in SERIES_VARIABLES:
+            getattr(self, name).flags.writeable = False
+
+    def variables(self) -> dict[str, tuple[tuple[str, ...], NDArray[Any], dict[str, str]]]:
+        """Give the arrays as variables of a dataset."""
+        axes = ("spectrum", "tau")
+        return {
+            name: (axes[: getattr(self, name).ndim], getattr(self, name), {"long_name": text})
+            for name, text in SERIES_VARIABLES.items()
+        }
+
+
+def _untied(n_spectra: int, n_tau: int) -> dict[str, Any]:
+    """Give the arrays of a `Series` without any tie."""
+    return {
+        **{name: np.full(n_spectra, np.nan) for name in ("eta", "tie")},
+        **{name: np.zeros(n_spectra, dtype=bool) for name in ("jump", "carried")},
+        "u_log_gamma": np.full((n_spectra, n_tau), np.nan),
+    }
 
 
 def order_branches(campaign: Campaign, along: str | None) -> list[IntArray]:
@@ -102,7 +123,9 @@ def order_branches(campaign: Campaign, along: str | None) -> list[IntArray]:
         known = f"; the campaign has {', '.join(map(repr, numbers))}" if numbers else ""
         raise InvalidInput(f"method='joint' needs a coordinate to go along, such as along='voltage'{known}")
     if not numbers:
-        raise InvalidInput("method='joint' needs a campaign with a coordinate of numbers; see Campaign.with_coordinates")
+        raise InvalidInput(
+            "method='joint' needs a campaign with a coordinate of numbers; see Campaign.with_coordinates"
+        )
     if along not in numbers:
         raise InvalidInput(f"the campaign has no coordinate of numbers {along!r}; {near_miss(along, numbers)}")
     place = _places(campaign, along)
@@ -117,9 +140,10 @@ def order_branches(campaign: Campaign, along: str | None) -> list[IntArray]:
         rows = rows[np.argsort(place[rows], kind="stable")]
         for i in np.flatnonzero(np.diff(place[rows]) == 0):
             inside = f" inside branch {name!r}" if "branch" in campaign.coordinates else ""
+            twice = " and ".join(campaign.label(int(k)) for k in rows[i : i + 2])
             raise InvalidInput(
-                f"coordinate {along!r} is {campaign.coordinates[along][rows[i]]} for {campaign.label(int(rows[i]))} and "
-                f"{campaign.label(int(rows[i + 1]))}{inside}; leave one out, or tell them apart by a coordinate 'branch'"
+                f"coordinate {along!r} is {campaign.coordinates[along][rows[i]]} for {twice}{inside}; "
+                "leave one out, or tell them apart by a coordinate 'branch'"
             )
         branches.append(rows)
     return branches
@@ -135,7 +159,8 @@ class _State:
     usable: BoolArray
     arrays: dict[str, Any]
     status: NDArray[np.int8]
-    series: Series
+    series: dict[str, Any]
+    along: str
 
 
 def solve_joint(
@@ -159,19 +184,18 @@ def solve_joint(
     for grid in grids:
         status[grid.rows] = solve_smooth(grid, arrays)
         usable[grid.rows] = True
-    series = Series.untied(along, *arrays["gamma"].shape)
-    state = _State(grids, campaign, _places(campaign, along), usable, arrays, status, series)
+    state = _State(
+        grids, campaign, _places(campaign, along), usable, arrays, status, _untied(*arrays["gamma"].shape), along
+    )
     notes: list[str] = []
     done = len(campaign)
     for rows in branches:
         notes += _solve_branch(state, rows, progress and halfway(progress, done, rows.size, len(campaign)))
         done += rows.size
-    return series, notes
+    return Series(along, **state.series), notes
 
 
-def halfway(
-    progress: Callable[[int, int], object], done: int, count: int, total: int
-) -> Callable[[int, int], object]:
+def halfway(progress: Callable[[int, int], object], done: int, count: int, total: int) -> Callable[[int, int], object]:
     """Report steps as progress in spectra, each of which is fitted twice: by itself and with the others."""
     return lambda step, steps: progress((done + count * step // steps) // 2, total)
 
@@ -199,25 +223,25 @@ def _solve_branch(state: _State, rows: IntArray, progress: Callable[[int, int], 
             "noise": np.exp(_between(place, np.log(arrays["noise"][chain]), alone)) * size,
         },
     )
-    series.eta[rows] = solution["eta"]
+    series["eta"][rows] = solution["eta"]
     if not solution["converged"]:
-        return [f"{branch}the joint estimate did not converge; the spectra were fitted independently"]
+        return [f"{branch}the joint estimate did not converge; fitted independently"]
     if solution["eta"] < LEAST_ETA:
-        return [f"{branch}the spectra have nothing in common along {series.along!r}; they were fitted independently"]
-    series.tie[chain[1:]] = solution["tie"]
-    series.jump[chain[1:]] = solution["tie"] < JUMP
-    series.u_log_gamma[chain] = solution["u_log_gamma"]
+        return [f"{branch}the spectra have too little in common along {state.along!r} to be tied; fitted independently"]
+    series["tie"][chain[1:]] = solution["tie"]
+    series["jump"][chain[1:]] = solution["tie"] < JUMP
+    series["u_log_gamma"][chain] = solution["u_log_gamma"]
     state.status[chain] = Status.OK
     for grid, places in parts:
         put_log_gamma(grid, arrays, "joint", solution["log_gamma"][places], solution["free"][places])
     arrays["lambda_"][chain] = solution["lambda_"]
     arrays["noise"][chain] = solution["noise"] / size
     noisy = chain[arrays["noise"][chain] > NOISY * np.median(arrays["noise"][chain])]
-    series.carried[noisy] = True
+    series["carried"][noisy] = True
     filled = _fill_gaps(state, rows, chain)
     label = state.campaign.label
     return [
-        *(f"{branch}a jump between {label(a)} and {label(b)}" for a, b in zip(chain, chain[1:]) if series.jump[b]),
+        *(f"{branch}a jump between {label(a)} and {label(b)}" for a, b in pairwise(chain) if series["jump"][b]),
         *(f"{label(i)}: much noisier than its neighbours, which carry its gamma" for i in noisy),
         *(f"{label(i)}: cannot be used; its gamma is interpolated between its neighbours" for i in filled),
     ]
@@ -228,10 +252,10 @@ def _fill_gaps(state: _State, rows: IntArray, chain: IntArray) -> IntArray:
 
     This is what the ties make of a spectrum without data.
     """
-    missing = rows[~state.usable[rows]]
+    missing: IntArray = rows[~state.usable[rows]]
     after = np.searchsorted(state.place[chain], state.place[missing])
     inside = after < chain.size
-    inside[inside] = ~state.series.jump[chain[after[inside]]]
+    inside[inside] = ~state.series["jump"][chain[after[inside]]]
     missing = missing[inside | (after == chain.size)]
     x, gamma = state.place[chain], state.arrays["gamma"]
     if missing.size:
@@ -239,7 +263,7 @@ def _fill_gaps(state: _State, rows: IntArray, chain: IntArray) -> IntArray:
             gamma[missing, j] = np.exp(np.interp(state.place[missing], x, np.log(gamma[chain, j])))
         state.arrays["coefficients"][missing] = gamma[missing]
         state.arrays["method"][missing] = "joint"
-        state.series.carried[missing] = True
+        state.series["carried"][missing] = True
     return missing
 
 
@@ -284,4 +308,4 @@ def _places(campaign: Campaign, along: str) -> FloatArray:
 
 def _branch_name(campaign: Campaign, rows: IntArray) -> str:
     """Begin a note on a branch."""
-    return f"branch {campaign.coordinates['branch'][rows[0]]!r}: " if "branch" in campaign.coordinates else ""
+    return f"branch {str(campaign.coordinates['branch'][rows[0]])!r}: " if "branch" in campaign.coordinates else ""

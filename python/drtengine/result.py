@@ -17,7 +17,7 @@ from ._native import ISA, core
 from .basis import Basis, positive_array
 from .campaign import Campaign, frequency_grids
 from .errors import InvalidInput, Status
-from .joint import Series
+from .joint import SERIES_VARIABLES, Series
 from .smooth import SMOOTH, between_nodes
 from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray
 
@@ -37,7 +37,7 @@ _PER_SPECTRUM = {  # name: (unit per ohm of impedance, description)
 }
 _TAKEN = {  # names of what else stands in tables
     *("name", "point", "tau", "frequency", "Z", "Z_real", "Z_imag", "point_time", "used", "in_window", "gamma"),
-    *("coefficients", "residual_rms", "status", "method", "weighting", *_PER_SPECTRUM),
+    *("coefficients", "residual_rms", "status", "method", "weighting", *_PER_SPECTRUM, *SERIES_VARIABLES),
 }
 _COORDINATE_UNITS = {"voltage": "V", "current": "A", "temperature": "degC", "time": "s", "soc": "1", "cycle": "1"}
 
@@ -294,6 +294,8 @@ class DrtResult:
         for name, (unit, description) in _PER_SPECTRUM.items():
             attributes = {"units": unit.format(**units), "long_name": description}
             variables[name] = ("spectrum", getattr(self, name), attributes)
+        if self.series is not None:
+            variables |= self.series.variables()
         if self.campaign.point_time is not None:
             variables["point_time"] = (per_point, self.campaign.point_time, {"units": "s"})
         coordinates: dict[str, Any] = {"tau": ("tau", self.tau, {"units": "s", "long_name": "relaxation time"})}
@@ -351,6 +353,8 @@ class DrtResult:
                 sources=json.loads(attributes["sources"]),
                 notes=json.loads(attributes["campaign_notes"]),
             )
+            options = json.loads(attributes["options"])
+            along = options.get("along")
             return cls(
                 basis=Basis(str(attributes["basis"]), float(attributes["epsilon"]), array["tau"]),
                 method=array["method"].astype(str),
@@ -361,8 +365,9 @@ class DrtResult:
                 status=array["status"],
                 campaign=campaign,
                 used=array["used"],
-                options=json.loads(attributes["options"]),
+                options=options,
                 notes=json.loads(attributes["notes"]),
+                series=None if along is None else Series(along, **{name: array[name] for name in SERIES_VARIABLES}),
             )
         except KeyError as error:
             raise InvalidInput(f"the dataset lacks {error} of a DrtResult") from error

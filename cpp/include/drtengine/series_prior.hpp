@@ -10,8 +10,8 @@
 namespace drtengine {
 
 struct SeriesPrior {
-  double h = 0;         // between nodes
-  Vector closeness;     // [interval] the median distance of neighbours over that of these two
+  double h = 0;      // between nodes
+  Vector closeness;  // [interval] the median distance of neighbours over that of these two
   double eta = 1;
   Vector q;             // [interval]
   RowMatrix precision;  // s_vj [spectrum, node - 2]
