@@ -4,42 +4,66 @@
 #include "drtengine/vec.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace drtengine {
 namespace {
 
-constexpr Index kParts = kTile / kVecWidth;  // vectors in a row of a tile
+// All ones but for the diagonal.
+constexpr auto kAllButDiagonal = [] {
+  std::array<double, kTile * kTile> ones{};
+  for (Index i = 0; i < kTile * kTile; ++i) ones[static_cast<std::size_t>(i)] = i / kTile == i % kTile ? 0 : 1;
+  return ones;
+}();
 
 // Of a small matrix by Gauss-Jordan elimination; false where a pivot is not positive.
-bool invert_tile(double (&a)[kTile][kTile]) {
+bool invert_tile(double* a) {
   for (Index k = 0; k < kTile; ++k) {
-    if (!(a[k][k] > 0)) return false;
-    const double pivot = 1 / a[k][k];
-    a[k][k] = 1;
-    for (Index j = 0; j < kTile; ++j) a[k][j] *= pivot;
-    for (Index i = 0; i < kTile; ++i) {
-      if (i == k) continue;
-      const double factor = a[i][k];
-      a[i][k] = 0;
-      for (Index j = 0; j < kTile; ++j) a[i][j] -= factor * a[k][j];
+    double* const row = a + k * kTile;
+    if (!(row[k] > 0)) return false;
+    const double pivot = 1 / row[k];
+    double factor[kTile];
+    for (Index i = 0; i < kTile; ++i) factor[i] = i == k ? 0 : a[i * kTile + k];
+    const double* const others = kAllButDiagonal.data() + k * kTile;
+    for (Index part = 0; part < kTile; part += kVecWidth) {
+      const Vec mask = load(others + part);
+      const Vec scaled = pivot * (load(row + part) * mask + (1.0 - mask));
+      for (Index i = 0; i < kTile; ++i) {
+        double* const to = a + i * kTile + part;
+        store(to, i == k ? scaled : load(to) * mask - factor[i] * scaled);
+      }
     }
   }
   return true;
 }
 
+// out [8, 8] = left' right: left holds 8 rows of `stride`, right and out are tiles.
+DRTENGINE_INLINE void multiply_transposed(const double* left, Index stride, const double* right, double* out) {
+  for (Index part = 0; part < kTile; part += kVecWidth) {
+    Vec sum[kTile] = {};
+    for (Index k = 0; k < kTile; ++k) {
+      const Vec x = load(right + k * kTile + part);
+      DRTENGINE_UNROLL
+      for (Index i = 0; i < kTile; ++i) sum[i] += left[k * stride + i] * x;
+    }
+    DRTENGINE_UNROLL
+    for (Index i = 0; i < kTile; ++i) store(out + i * kTile + part, sum[i]);
+  }
+}
+
 // to (rows of `stride`) -= left [8, 8] * right (8 rows of `stride`).
 DRTENGINE_INLINE void subtract_product(double* to, const double* left, const double* right, Index stride) {
-  for (Index part = 0; part < kParts; ++part) {
+  for (Index part = 0; part < kTile; part += kVecWidth) {
     Vec sum[kTile];
     DRTENGINE_UNROLL
-    for (Index i = 0; i < kTile; ++i) sum[i] = load(to + i * stride + part * kVecWidth);
+    for (Index i = 0; i < kTile; ++i) sum[i] = load(to + i * stride + part);
     for (Index k = 0; k < kTile; ++k) {
-      const Vec x = load(right + k * stride + part * kVecWidth);
+      const Vec x = load(right + k * stride + part);
       DRTENGINE_UNROLL
       for (Index i = 0; i < kTile; ++i) sum[i] -= left[i * kTile + k] * x;
     }
     DRTENGINE_UNROLL
-    for (Index i = 0; i < kTile; ++i) store(to + i * stride + part * kVecWidth, sum[i]);
+    for (Index i = 0; i < kTile; ++i) store(to + i * stride + part, sum[i]);
   }
 }
 
@@ -53,20 +77,17 @@ bool invert_symmetric(RowMatrix& matrix) {
   RowMatrix column(kTile, size);   // A_ki, all i
   RowMatrix divided(size, kTile);  // A_ik P^-1
   for (Index k = 0; k < size; k += kTile) {
-    double pivot[kTile][kTile];
+    double pivot[kTile * kTile];
     for (Index r = 0; r < kTile; ++r) {
-      for (Index c = 0; c < kTile; ++c) pivot[r][c] = a[(k + std::max(r, c)) * size + k + std::min(r, c)];
+      for (Index c = 0; c < kTile; ++c) pivot[r * kTile + c] = a[(k + std::max(r, c)) * size + k + std::min(r, c)];
       std::copy_n(a + (k + r) * size, k, column.data() + r * size);
-      for (Index i = k + kTile; i < size; ++i) column(r, i) = a[i * size + k + r];
+    }
+    for (Index i = k + kTile; i < size; ++i) {
+      for (Index r = 0; r < kTile; ++r) column(r, i) = a[i * size + k + r];
     }
     if (!invert_tile(pivot)) return false;
-    divided.setZero();
-    for (Index i = 0; i < size; ++i) {
-      double row[kTile] = {};
-      for (Index r = 0; r < kTile; ++r) {
-        for (Index c = 0; c < kTile; ++c) row[c] += column(r, i) * pivot[r][c];
-      }
-      std::copy_n(row, kTile, divided.data() + i * kTile);
+    for (Index i = 0; i < size; i += kTile) {
+      if (i != k) multiply_transposed(column.data() + i, size, pivot, divided.data() + i * kTile);
     }
     for (Index i = 0; i < size; i += kTile) {
       if (i == k) continue;
@@ -76,7 +97,7 @@ bool invert_symmetric(RowMatrix& matrix) {
     }
     for (Index r = 0; r < kTile; ++r) {
       for (Index i = 0; i < k; ++i) a[(k + r) * size + i] = divided(i, r);
-      for (Index c = 0; c < kTile; ++c) a[(k + r) * size + k + c] = -pivot[r][c];
+      for (Index c = 0; c < kTile; ++c) a[(k + r) * size + k + c] = -pivot[r * kTile + c];
     }
     for (Index i = k + kTile; i < size; ++i) std::copy_n(divided.data() + i * kTile, kTile, a + i * size + k);
   }
