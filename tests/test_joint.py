@@ -163,7 +163,19 @@ def test_a_spectrum_that_cannot_be_used_is_bridged() -> None:
     assert error(result, cells)[9] < 0.15
     assert np.isnan(result.R_inf[9])
     assert np.isnan(result.series.u_log_gamma[9]).all()
-    assert "spectrum 9: cannot be used; its gamma is interpolated between its neighbours" in result.notes
+    assert "spectrum 9: has no fit of its own; its gamma is interpolated between its neighbours" in result.notes
+
+
+def test_a_spectrum_without_any_relaxation_does_not_spoil_the_series() -> None:
+    cells = circuits(21)
+    campaign = campaign_of(cells)
+    for seed in (1, 2):  # the first has no fit of its own, the second has one that does not settle
+        resistor = add_noise(np.full(F.size, 30 + 0j), 0.003, seed=seed)
+        result = fit(with_spectrum(campaign, 9, resistor))
+        others = np.delete(np.arange(21), 9)
+        assert (result.method[others] == "joint").all()
+        assert any("spectrum 9" in note for note in result.notes)
+        assert geometric_mean((error(result, cells) / error(fit(campaign), cells))[others]) < 1.15
 
 
 def test_nothing_is_interpolated_across_a_jump() -> None:

@@ -45,7 +45,7 @@ py::dict fit(const py::list& problems, const py::list& places, const DoubleArray
   out["tie"] = to_numpy(std::move(s.tie));
   out["eta"] = s.eta;
   out["steps"] = s.steps;
-  out["converged"] = s.converged;
+  out["status"] = status_to_numpy(s.status);
   return out;
 }
 

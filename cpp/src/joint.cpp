@@ -19,7 +19,7 @@ constexpr int kCommonSteps = 4;     // with one precision for all
 constexpr int kMostSteps = 18;
 constexpr int kLastSteps = 2;  // with parameters that stay as they are
 constexpr double kChangeOfGammaAtRest = 1e-2, kChangeAtRest = 0.1;
-constexpr double kChangeAtTheEnd = 0.1;  // of gamma: what will do
+constexpr double kChangeAtTheEnd = 0.1;  // of the gamma of a spectrum: what will do
 constexpr double kMostDofPerRow = 0.8;
 constexpr double kSmallestNoise2 = 1e-14;  // of the mean square of the data
 constexpr double kFirstShareOfLambda = 0.3, kFirstShareOfEta = 0.3, kLastShareOfEta = 0.5;
@@ -96,7 +96,6 @@ class Fit {
       if (keep_going && !keep_going(kMostSteps, kMostSteps)) throw Cancelled();
       step(false);
     }
-    result.converged = change_ < kChangeAtTheEnd;
     result.steps = steps_;
     result.tie = prior_.q;
     result.lambda = prior_.precision.array().log().rowwise().mean().exp();
@@ -111,8 +110,11 @@ class Fit {
         chain_.solve(ties_, fill, unused) && chain_.invert(ties_, fill, [&](Index v, const RowMatrix& inverse, double) {
           result.u_log_gamma.row(v) = inverse.diagonal().head(n_).cwiseSqrt().transpose();
         });
-    result.converged = result.converged && inverted;
     for_all([&](Index v) { write(v, result); });
+    for (const Member& m : members_) {
+      const bool at_rest = inverted && m.change < kChangeAtTheEnd;
+      result.status.push_back(at_rest ? Status::kOk : Status::kUnconverged);
+    }
     return result;
   }
 

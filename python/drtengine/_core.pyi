@@ -52,7 +52,7 @@ class JointSolution(TypedDict):
     tie: Float  # [spectrum - 1]
     eta: float
     steps: int
-    converged: bool
+    status: NDArray[np.int8]  # [spectrum]
 
 isa: str
 cpu_level: str

@@ -30,6 +30,9 @@ LEAST_ETA = 1.0
 JUMP = 0.15
 """A weaker tie, relative to the others, is a jump: at one it falls below 0.01, elsewhere it stays above 0.3."""
 
+LEAST_SETTLED = 0.5
+"""With a smaller share of spectra whose gamma came to rest, the branch is given back as independent fits."""
+
 NOISY = 5.0
 """A spectrum with this many times the median noise of its branch counts as carried by its neighbours."""
 
@@ -62,7 +65,7 @@ class Series:
     jump : ndarray of bool, shape [spectrum]
         Whether the series jumps between the spectrum before and this one.
     carried : ndarray of bool, shape [spectrum]
-        Whether gamma rests on the neighbours: the spectrum could not be used at all (then only gamma is given), or
+        Whether gamma rests on the neighbours: the spectrum has no fit of its own (then only gamma is given), or
         is much noisier than its branch.
     u_log_gamma : ndarray, shape [spectrum, tau]
         Standard deviation of ln(gamma) by the Laplace approximation, at the smoothing parameters chosen. It knows
@@ -156,7 +159,6 @@ class _State:
     grids: list[GridProblem]
     campaign: Campaign
     place: FloatArray
-    usable: BoolArray
     arrays: dict[str, Any]
     status: NDArray[np.int8]
     series: dict[str, Any]
@@ -180,13 +182,9 @@ def solve_joint(
     notes : list of str
         Jumps, spectra carried by others, and branches that turned out to have nothing in common.
     """
-    usable = np.zeros(len(campaign), dtype=bool)
     for grid in grids:
         status[grid.rows] = solve_smooth(grid, arrays)
-        usable[grid.rows] = True
-    state = _State(
-        grids, campaign, _places(campaign, along), usable, arrays, status, _untied(*arrays["gamma"].shape), along
-    )
+    state = _State(grids, campaign, _places(campaign, along), arrays, status, _untied(*arrays["gamma"].shape), along)
     notes: list[str] = []
     done = len(campaign)
     for rows in branches:
@@ -203,56 +201,57 @@ def halfway(progress: Callable[[int, int], object], done: int, count: int, total
 def _solve_branch(state: _State, rows: IntArray, progress: Callable[[int, int], object] | None) -> list[str]:
     """Fit one branch, `rows` in order along the coordinate; returns notes."""
     arrays, series = state.arrays, state.series
-    chain = rows[state.usable[rows]]
-    alone = np.isfinite(arrays["gamma"][chain, 0])  # has an independent fit
-    branch = _branch_name(state.campaign, rows)
-    if alone.sum() < FEWEST_SPECTRA:
+    chain = rows[np.isfinite(arrays["gamma"][rows, 0])]
+    branch, label = _branch_name(state.campaign, rows), state.campaign.label
+    if chain.size < FEWEST_SPECTRA:
         return [f"{branch}fewer than {FEWEST_SPECTRA} spectra could be fitted; nothing was tied together"]
-    place = state.place[chain]
-    parts = [(grid.take(members), places) for grid, members, places in _parts(state.grids, chain)]
+    parts = list(_parts(state.grids, chain))
     size = np.empty(chain.size)
     for grid, places in parts:
         size[places] = grid.size
+    distance = np.diff(state.place[chain])
     solution = core.fit_joint(
         [_problem(grid, arrays["weighting"], progress) for grid, _ in parts],
         [places for _, places in parts],
-        np.median(np.diff(place)) / np.diff(place),
+        np.median(distance) / distance,
         {
-            "log_gamma": _between(place, np.log(arrays["gamma"][chain]), alone),
-            "lambda_": np.exp(_between(place, np.log(arrays["lambda_"][chain]), alone)),
-            "noise": np.exp(_between(place, np.log(arrays["noise"][chain]), alone)) * size,
+            "log_gamma": np.log(arrays["gamma"][chain]),
+            "lambda_": arrays["lambda_"][chain],
+            "noise": arrays["noise"][chain] * size,
         },
     )
     series["eta"][rows] = solution["eta"]
-    if not solution["converged"]:
-        return [f"{branch}the joint estimate did not converge; fitted independently"]
+    settled = solution["status"] == Status.OK
     if solution["eta"] < LEAST_ETA:
         return [f"{branch}the spectra have too little in common along {state.along!r} to be tied; fitted independently"]
+    if settled.mean() < LEAST_SETTLED:
+        return [f"{branch}the joint estimate did not converge; fitted independently"]
     series["tie"][chain[1:]] = solution["tie"]
     series["jump"][chain[1:]] = solution["tie"] < JUMP
-    series["u_log_gamma"][chain] = solution["u_log_gamma"]
-    state.status[chain] = Status.OK
+    series["u_log_gamma"][chain[settled]] = solution["u_log_gamma"][settled]
     for grid, places in parts:
-        put_log_gamma(grid, arrays, "joint", solution["log_gamma"][places], solution["free"][places])
-    arrays["lambda_"][chain] = solution["lambda_"]
-    arrays["noise"][chain] = solution["noise"] / size
+        fine = settled[places]
+        some, at = grid.take(np.flatnonzero(fine)), places[fine]
+        put_log_gamma(some, arrays, "joint", solution["log_gamma"][at], solution["free"][at])
+        arrays["lambda_"][some.rows] = solution["lambda_"][at]
+        arrays["noise"][some.rows] = solution["noise"][at] / some.size
     noisy = chain[arrays["noise"][chain] > NOISY * np.median(arrays["noise"][chain])]
     series["carried"][noisy] = True
     filled = _fill_gaps(state, rows, chain)
-    label = state.campaign.label
     return [
         *(f"{branch}a jump between {label(a)} and {label(b)}" for a, b in pairwise(chain) if series["jump"][b]),
         *(f"{label(i)}: much noisier than its neighbours, which carry its gamma" for i in noisy),
-        *(f"{label(i)}: cannot be used; its gamma is interpolated between its neighbours" for i in filled),
+        *(f"{label(i)}: does not settle within the series; fitted independently" for i in chain[~settled]),
+        *(f"{label(i)}: has no fit of its own; its gamma is interpolated between its neighbours" for i in filled),
     ]
 
 
 def _fill_gaps(state: _State, rows: IntArray, chain: IntArray) -> IntArray:
-    """Interpolate gamma for the spectra that cannot be used, but across no jump; returns which.
+    """Interpolate gamma for the spectra without a fit of their own, but across no jump; returns which.
 
     This is what the ties make of a spectrum without data.
     """
-    missing: IntArray = rows[~state.usable[rows]]
+    missing: IntArray = np.setdiff1d(rows, chain)
     after = np.searchsorted(state.place[chain], state.place[missing])
     inside = after < chain.size
     inside[inside] = ~state.series["jump"][chain[after[inside]]]
@@ -267,13 +266,13 @@ def _fill_gaps(state: _State, rows: IntArray, chain: IntArray) -> IntArray:
     return missing
 
 
-def _parts(grids: list[GridProblem], chain: IntArray) -> Iterator[tuple[GridProblem, IntArray, IntArray]]:
-    """Give each grid with spectra in the chain, which of its spectra they are and where they stand."""
+def _parts(grids: list[GridProblem], chain: IntArray) -> Iterator[tuple[GridProblem, IntArray]]:
+    """Give, grid by grid, the problem of the spectra in the chain and where they stand in it."""
     position = {int(row): i for i, row in enumerate(chain)}
     for grid in grids:
         members = np.array([k for k, row in enumerate(grid.rows) if int(row) in position], dtype=np.int64)
         if members.size:
-            yield grid, members, np.array([position[int(row)] for row in grid.rows[members]], dtype=np.int64)
+            yield grid.take(members), np.array([position[int(row)] for row in grid.rows[members]], dtype=np.int64)
 
 
 def _problem(grid: GridProblem, weighting: NDArray[np.str_], progress: Callable[[int, int], object] | None) -> Problem:
@@ -287,14 +286,6 @@ def _problem(grid: GridProblem, weighting: NDArray[np.str_], progress: Callable[
         weights = weights_on_grid(grid.weights, Z, rows, grid.points)
     own: Problem = {**grid.core, "shape": shape, "epsilon": epsilon, "log_tau": log_tau, "weights": weights}
     return {**own, "progress": progress}
-
-
-def _between(place: FloatArray, values: FloatArray, known: BoolArray) -> FloatArray:
-    """Fill what is not known by linear interpolation along the series."""
-    filled = np.ascontiguousarray(values)
-    for column in filled.reshape(len(filled), -1).T:  # views
-        column[~known] = np.interp(place[~known], place[known], column[known])
-    return filled
 
 
 def _places(campaign: Campaign, along: str) -> FloatArray:

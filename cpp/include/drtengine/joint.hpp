@@ -34,7 +34,7 @@ struct JointSolutions {
   Vector tie;             // [interval] strength of the tie, relative to what the closeness asks for
   double eta = 0;         // the common strength of the ties; below one: there is nothing in common
   int steps = 0;
-  bool converged = false;
+  std::vector<Status> status;  // [spectrum] kOk, or kUnconverged where gamma still moves
 };
 
 // `closeness` [interval]: the median distance along the series over that of the two spectra.
