@@ -223,6 +223,7 @@ def test_provenance() -> None:
     assert options == dict(result.options)
     assert options == {
         "method": "ridge",
+        "along": None,
         "basis": "gaussian",
         "order": 1,
         "lambda_": "gcv",

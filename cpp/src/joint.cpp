@@ -23,7 +23,6 @@ constexpr double kChangeAtTheEnd = 0.1;  // of the gamma of a spectrum: what wil
 constexpr double kMostDofPerRow = 0.8;
 constexpr double kSmallestNoise2 = 1e-14;  // of the mean square of the data
 constexpr double kFirstShareOfLambda = 0.3, kFirstShareOfEta = 0.3, kLastShareOfEta = 0.5;
-constexpr double kEndPrecision = 1 / (kEndSlopeError * kEndSlopeError);
 constexpr double kLowestLog = -80, kHighestLog = 60;
 constexpr Index kChunk = 4;  // spectra that one worker takes at a time
 
