@@ -224,6 +224,7 @@ def test_provenance() -> None:
     assert options == {
         "method": "ridge",
         "per_spectrum": False,
+        "along": None,
         "basis": "gaussian",
         "order": 1,
         "lambda_": "gcv",

@@ -25,6 +25,7 @@ PYBIND11_MODULE(DRTENGINE_MODULE, m, py::mod_gil_not_used()) {
   register_log_smooth(m);
   register_elements(m);
   register_kramers_kronig(m);
+  register_joint(m);
 }
 
 }  // namespace drtengine::bindings

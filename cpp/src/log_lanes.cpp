@@ -31,7 +31,6 @@ constexpr double kSmallestNoise2 = 1e-14;  // of the mean square of the data: no
 constexpr double kLargestPrecision = 1e8;
 constexpr double kSmoothing = 2;    // nodes: over which local differences are averaged
 constexpr double kShrinkage = 0.1;  // of local precisions towards their geometric mean
-constexpr double kEndPrecision = 1 / (kEndSlopeError * kEndSlopeError);
 constexpr double kAnchor = 1e-6;  // precision of u about the mean of its start: gamma may vanish, and H stays definite
 constexpr double kLowestLog = -80, kHighestLog = 60;
 
@@ -65,7 +64,10 @@ double log_det_of_differences(Index n) {
   return std::log(x * x * (x * x - 1) / 12);
 }
 
-// values averaged over neighbours with Gaussian weights; beyond the ends the last value goes on.
+double weight(double gamma, double largest) { return std::min(1.0, gamma / (kMatters * largest)); }
+
+}  // namespace
+
 std::vector<double> smoothed(const std::vector<double>& values) {
   const auto reach = static_cast<Index>(std::ceil(3 * kSmoothing)), n = static_cast<Index>(values.size());
   std::vector<double> result(values.size());
@@ -82,10 +84,6 @@ std::vector<double> smoothed(const std::vector<double>& values) {
   for (double& value : result) value /= total;
   return result;
 }
-
-double weight(double gamma, double largest) { return std::min(1.0, gamma / (kMatters * largest)); }
-
-}  // namespace
 
 LogFit flat_start(const Design& design, double h, const Vector& z, const Vector& w2) {
   double lowest = std::numeric_limits<double>::infinity(), highest = -lowest;

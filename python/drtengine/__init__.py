@@ -28,6 +28,7 @@ from .errors import DataWarning, DrtengineError, InvalidInput, MissingExtra, Sta
 from .gitt import GittResult, fit_gitt
 from .ici import IciResult, fit_ici
 from .io import read, read_table
+from .joint import Series
 from .kk import KkLimits, KkResult, check_kk
 from .maps import compare_maps, map_gamma
 from .peaks import DEFAULT_PROCESSES, find_peaks, fit_components, integrate_processes, track_peaks
@@ -56,6 +57,7 @@ __all__ = [
     "KkResult",
     "LambdaScores",
     "MissingExtra",
+    "Series",
     "Spectrum",
     "Status",
     "UnreadableFile",

@@ -71,6 +71,22 @@ class KkProblem(TypedDict):
     n_threads: int
     progress: Callable[[int, int], object] | None
 
+class JointStart(TypedDict):
+    log_gamma: Float  # [spectrum, node]
+    lambda_: Float  # [spectrum]
+    noise: Float  # [spectrum], as in LogSolution
+
+class JointSolution(TypedDict):
+    log_gamma: Float  # [spectrum, node]
+    u_log_gamma: Float
+    free: Float  # [spectrum, free unknown]: R_inf, L_0, 1/C_0
+    lambda_: Float  # [spectrum]
+    noise: Float
+    tie: Float  # [spectrum - 1]
+    eta: float
+    steps: int
+    status: NDArray[np.int8]  # [spectrum]
+
 isa: str
 cpu_level: str
 
@@ -127,3 +143,8 @@ def select_lambda(
 def lambda_scores(
     problem: Problem, criterion: int, lattice: Float, noise: Float = ..., fold: NDArray[np.int32] = ...
 ) -> Float: ...  # [spectrum, lambda]
+
+# Spectra of a series in order, grid by grid; places[k] says where those of problem k stand.
+def fit_joint(
+    problems: list[Problem], places: list[NDArray[np.int64]], closeness: Float, start: JointStart
+) -> JointSolution: ...

@@ -34,8 +34,8 @@ def check_band(band: float | None, kind: str, seed: int, method: str) -> None:
         return
     if isinstance(band, bool) or not isinstance(band, int | float | np.number) or not 0 < band < 1:
         raise InvalidInput(f"band must be a level between 0 and 1, such as 0.95, got {band!r}")
-    if method == "ridge":
-        raise InvalidInput("bands that cover what they claim exist for method='log'; method='ridge' has none")
+    if method in ("ridge", "joint"):
+        raise InvalidInput(f"bands that cover what they claim exist for method='log'; method={method!r} has none")
 
 
 def half_width(level: float) -> float:

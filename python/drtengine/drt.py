@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +14,7 @@ from .basis import Basis, tau_grid
 from .campaign import Campaign, find_problems, frequency_grids
 from .choice import CampaignFit, add_elements
 from .errors import InvalidInput, Status
+from .joint import halfway, order_branches, solve_joint
 from .methods import METHODS, SOLVERS, Band, GridProblem, empty_arrays, outlier_notes, pose
 from .options import PARTS
 from .points import explain, select_points, vanishing_points
@@ -22,15 +23,13 @@ from .selection import check_selector
 from .smooth import hats
 from .spectrum import BoolArray, FloatArray, IntArray, Spectrum
 
-if TYPE_CHECKING:
-    pass
-
 
 def fit_drt(
     data: Campaign | Spectrum,
     *,
     method: str = "ridge",
     per_spectrum: bool = False,
+    along: str | None = None,
     basis: str = "gaussian",
     order: int = 1,
     lambda_: float | str | ArrayLike = "evidence",
@@ -63,16 +62,21 @@ def fit_drt(
     ----------
     data : Campaign or Spectrum
         A single spectrum counts as a campaign of one, but its defects raise.
-    method : {"ridge", "log", "elements", "auto"}
+    method : {"ridge", "log", "elements", "auto", "joint"}
         "ridge": gamma is a sum of basis functions; for each spectrum the sum of squared weighted
         residuals plus ``lambda_`` times the integral of the squared derivative of gamma is
         minimised. "log": gamma = exp(u), where u is smooth, the more so where it is straight; positive by
         construction, with smoothness and noise from the evidence. "elements": a sum of Havriliak-Negami
         elements, found by search from the smooth gamma; see `DrtResult.elements`. "auto": "log" or "elements",
-        whichever has the larger evidence; `notes` say by how much.
+        whichever has the larger evidence; `notes` say by how much. "joint": as "log", and smooth along a
+        coordinate of the campaign too; how much so, and where the series jumps, comes from the evidence.
+        Spectra with nothing in common come back as "log" fits them.
     per_spectrum : bool
         Whether "auto" chooses for each spectrum; otherwise one method serves the campaign, by the sum of its
         spectra's evidence.
+    along : str
+        Of "joint". The coordinate, such as "voltage". Spectra are tied to their neighbours within a branch
+        (coordinate "branch", if there is one), the closer the stronger.
     basis : str
         Of "ridge". "gaussian", "piecewise_linear", "c0", "c2", "c4", "c6", "inverse_quadratic",
         "inverse_quadric" or "cauchy".
@@ -140,7 +144,8 @@ def fit_drt(
     Raises
     ------
     InvalidInput
-        For an option that is unknown or out of range, and for a single `Spectrum` that cannot be used.
+        For an option that is unknown or out of range, for a single `Spectrum` that cannot be used, and for
+        a coordinate `along` that is unknown somewhere or repeats inside a branch.
 
     Notes
     -----
@@ -175,11 +180,12 @@ def fit_drt(
     f_min, f_max = options.check_limits(f_min, f_max)
     threads = options.check_threads(n_threads)
     strength = options.check_lambda(lambda_, campaign)
-    options.check_method(method, strength, refine, nonneg, part)
+    options.check_method(method, along, strength, refine, nonneg, part)
     chosen = check_selector(strength, refine, noise, n_folds, part, campaign)
     per_spectrum = options.check_flag("per_spectrum", per_spectrum)
     check_band(band, band_kind, seed, method)
     wanted = None if band is None else Band(float(band), band_kind, int(seed))
+    branches = order_branches(campaign, along) if method == "joint" else []
 
     used, notes = select_points(campaign, f_min, f_max, exclude)
     status = (
@@ -200,29 +206,21 @@ def fit_drt(
 
     Z = campaign.Z if area is None else campaign.Z * area
     arrays = empty_arrays(len(campaign), campaign.Z.shape[1], nodes.size, band=band is not None)
+    within = halfway if method == "joint" else _within
     done = len(campaign) - sum(rows.size for rows, _ in grids)
+    problems = []
     for rows, points in grids:
         problem = pose(
             functions, campaign, rows, points, row_weights,
             order=order, inductance=inductance, capacitance=capacitance, part=part, nonneg=nonneg, area=area,
             n_threads=threads,
         )  # fmt: skip
-        report = None if progress is None else _within(progress, done, rows.size, len(campaign))
+        report = None if progress is None else within(progress, done, rows.size, len(campaign))
         grid = GridProblem(problem, functions, campaign, rows, points, row_weights, chosen, wanted, area, report)
-        status[rows] = SOLVERS[method](grid, arrays)
+        problems.append(grid)
         done += rows.size
-
-    elements = None
-    if method in ("elements", "auto"):
-        elements, status, words = add_elements(
-            CampaignFit(campaign, Z, used, status, nodes, arrays),
-            per_spectrum=None if method == "elements" else per_spectrum,
-            inductance=inductance,
-            capacitance=capacitance,
-            n_threads=threads,
-            progress=progress,
-        )
-        notes.extend(words)
+    fit = CampaignFit(campaign, Z, used, status, nodes, arrays)
+    extras, found = _solve(method, problems, fit, branches, along, per_spectrum, progress)
 
     unusual = [explain(campaign, int(i), Status(status[i]), used) for i in np.flatnonzero(status != Status.OK)]
     if isinstance(data, Spectrum) and not Status(status[0]).has_answer:
@@ -235,6 +233,7 @@ def fit_drt(
         options={
             "method": method,
             "per_spectrum": per_spectrum,
+            "along": along,
             "basis": basis,
             "order": order,
             "lambda_": lambda_ if isinstance(lambda_, str) else np.asarray(lambda_, dtype=float).tolist(),
@@ -256,10 +255,39 @@ def fit_drt(
             "band_kind": wanted and wanted.kind,
             "seed": wanted and wanted.seed,
         },
-        notes=(*campaign.notes, *notes, *outlier_notes(arrays["outliers"]), *unusual),
-        elements=elements,
+        notes=(*campaign.notes, *notes, *found, *outlier_notes(arrays["outliers"]), *unusual),
+        **extras,
         **{name: values for name, values in arrays.items() if name != "squared_weights"},
     )
+
+
+def _solve(
+    method: str,
+    problems: list[GridProblem],
+    fit: CampaignFit,
+    branches: list[IntArray],
+    along: str | None,
+    per_spectrum: bool,
+    progress: Callable[[int, int], object] | None,
+) -> tuple[dict[str, Any], list[str]]:
+    """Fill the arrays and the status of `fit`; returns what else the result holds, and notes."""
+    if along is not None:
+        series, notes = solve_joint(problems, branches, along, fit.campaign, fit.arrays, fit.status, progress)
+        return {"series": series}, notes
+    for grid in problems:
+        fit.status[grid.rows] = SOLVERS[method](grid, fit.arrays)
+    if method not in ("elements", "auto") or not problems:
+        return {}, []
+    core = problems[0].core
+    elements, fit.status[:], notes = add_elements(
+        fit,
+        per_spectrum=None if method == "elements" else per_spectrum,
+        inductance=core["inductance"],
+        capacitance=core["capacitance"],
+        n_threads=core["n_threads"],
+        progress=progress,
+    )
+    return {"elements": elements}, notes
 
 
 def _nodes(campaign: Campaign, grids: list[tuple[IntArray, BoolArray]], tau: str | ArrayLike | None) -> FloatArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -26,7 +26,7 @@ COMMON_COST, LOCAL_COST = 2.0, 6.0
 """What the two evidences of a smooth fit are worth less beside a sum of elements: a common precision for all second
 differences, and one for each; found by simulation."""
 
-METHODS = ("ridge", "log", "elements", "auto")
+METHODS = ("ridge", "log", "elements", "auto", "joint")
 
 PER_SPECTRUM = (
     *("R_inf", "L_0", "C_0", "R_pol", "R_pol_window", "lambda_", "noise", "error"),
@@ -83,6 +83,17 @@ class GridProblem:
         """The measured relaxation times, s."""
         omega = self.core["omega"]
         return float(1 / omega.max()), float(1 / omega.min())
+
+    @property
+    def size(self) -> FloatArray:
+        """Geometric mean of abs(Z) [spectrum], which `noise` is relative to."""
+        modulus = np.abs(self.core["Z"])
+        return np.asarray(np.exp(np.log(np.where(modulus > 0, modulus, 1)).mean(axis=1)))
+
+    def take(self, members: IntArray) -> GridProblem:
+        """Give the problem of some of the spectra."""
+        core: Problem = {**self.core, "Z": np.ascontiguousarray(self.core["Z"][members])}
+        return replace(self, core=core, rows=self.rows[members])
 
 
 def pose(
@@ -170,30 +181,34 @@ def solve_ridge(grid: GridProblem, arrays: dict[str, Any]) -> NDArray[np.int8]:
 
 def solve_smooth(grid: GridProblem, arrays: dict[str, Any]) -> NDArray[np.int8]:
     """Fit gamma = exp(u), u smooth; returns the status of each spectrum."""
-    basis = grid.basis
     problem: Problem = {**grid.core, "progress": grid.progress}
     solution = solve_log(problem, grid.weights, grid.core["Z"], grid.rows, grid.points)
-    gamma = np.exp(solution["log_gamma"])
     rows = grid.rows
-    arrays["gamma"][rows] = arrays["coefficients"][rows] = gamma
-    arrays["R_pol"][rows] = gamma @ basis.integrals(basis.tau[0], basis.tau[-1])
-    arrays["R_pol_window"][rows] = gamma @ basis.integrals(*grid.window)
     arrays["lambda_"][rows] = solution["lambda_"]
-    modulus = np.abs(grid.core["Z"])
-    size = np.exp(np.log(np.where(modulus > 0, modulus, 1)).mean(axis=1))
-    arrays["noise"][rows] = solution["noise"] / size
+    arrays["noise"][rows] = solution["noise"] / grid.size
     relieved = (solution["relief"] < 1).reshape(rows.size, -1, 2).any(axis=2)
     arrays["outliers"][np.ix_(rows, grid.points)] = relieved
-    arrays["method"][rows] = "log"
     automatic = isinstance(grid.weights, str) and grid.weights == "auto"
     names = CANDIDATES if automatic else (grid.weights if isinstance(grid.weights, str) else "array",)
     arrays["weighting"][rows] = np.array(names)[solution["weighting"]]
-    _put_free(arrays, grid, solution["free"])
+    put_log_gamma(grid, arrays, "log", solution["log_gamma"], solution["free"])
     arrays["evidence_log"][rows] = np.fmax(solution["evidence"] - COMMON_COST, solution["evidence_local"] - LOCAL_COST)
     arrays["squared_weights"][np.ix_(rows, np.repeat(grid.points, 2))] = _squared_weights(grid, names, solution)
     if grid.band is not None:
         _put_band(arrays, grid, problem, solution["relief"])
     return solution["status"]
+
+
+def put_log_gamma(
+    grid: GridProblem, arrays: dict[str, Any], method: str, log_gamma: FloatArray, free: FloatArray
+) -> None:
+    """Put gamma [spectrum, node], what follows from it, and the free unknowns in their places."""
+    basis, gamma = grid.basis, np.exp(log_gamma)
+    arrays["gamma"][grid.rows] = arrays["coefficients"][grid.rows] = gamma
+    arrays["R_pol"][grid.rows] = gamma @ basis.integrals(basis.tau[0], basis.tau[-1])
+    arrays["R_pol_window"][grid.rows] = gamma @ basis.integrals(*grid.window)
+    arrays["method"][grid.rows] = method
+    _put_free(arrays, grid, free)
 
 
 def _squared_weights(grid: GridProblem, names: Sequence[str], solution: LogSolution) -> FloatArray:

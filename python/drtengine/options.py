@@ -112,8 +112,10 @@ def check_lambda(lambda_: float | str | ArrayLike, campaign: Campaign) -> FloatA
     return array
 
 
-def check_method(method: str, lambda_: FloatArray | str, refine: bool, nonneg: bool, part: str) -> None:
-    """Raise where an option asks for something that only the ridge can do."""
+def check_method(method: str, along: object, lambda_: FloatArray | str, refine: bool, nonneg: bool, part: str) -> None:
+    """Raise where an option asks for something that only another method can do."""
+    if along is not None and method != "joint":
+        raise InvalidInput(f"along={along!r} is an option of method='joint'")
     if method == "ridge":
         return
     if not (isinstance(lambda_, str) and lambda_ == "evidence"):
@@ -124,7 +126,7 @@ def check_method(method: str, lambda_: FloatArray | str, refine: bool, nonneg: b
         raise InvalidInput("refine=True is an option of method='ridge'")
     if not nonneg:
         raise InvalidInput(f"gamma is positive by construction with method={method!r}; use method='ridge'")
-    if method != "log" and part != "both":
+    if method in ("elements", "auto") and part != "both":
         raise InvalidInput(f"method={method!r} needs both parts of Z; part={part!r} goes with method='ridge' or 'log'")
 
 

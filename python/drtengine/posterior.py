@@ -27,7 +27,7 @@ from .campaign import frequency_grids
 from .errors import Status
 from .options import weights_on_grid
 from .result import DrtResult
-from .smooth import hats, log_covariance
+from .smooth import SMOOTH, hats, log_covariance
 from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray
 
 _POWERS = np.linspace(0, 1, 11)
@@ -138,6 +138,8 @@ def gamma_band(result: DrtResult, tau: FloatArray, level: float) -> Band:
 
 def _reasons(result: DrtResult) -> list[str]:
     """Say why a result has no uncertainty; nothing if it has one."""
+    if "elements" in result.method:
+        return ["no uncertainty of sums over gamma for a sum of elements; the elements have theirs, see `elements`"]
     if "array" in result.weighting:
         return ["no uncertainty: the weights were given as an array, which the result does not keep"]
     return []
@@ -150,7 +152,7 @@ def _posteriors(result: DrtResult) -> Iterator[tuple[int, _Posterior | None]]:
         here = rows[answered[rows]]
         for rule in np.unique(result.weighting[here]):
             alike = here[result.weighting[here] == rule]
-            smooth = result.method[alike] == "log"
+            smooth = np.isin(result.method[alike], SMOOTH)
             if smooth.any():
                 yield from _smooth_posteriors(result, alike[smooth], points, str(rule))
             if not smooth.all():

@@ -19,6 +19,7 @@ from .campaign import Campaign, frequency_grids
 from .choice import cell_edges
 from .elements import ElementFit
 from .errors import InvalidInput, Status
+from .joint import SERIES_VARIABLES, Series
 from .smooth import between_nodes
 from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray
 
@@ -41,7 +42,7 @@ _PER_SPECTRUM = {  # name: (unit per ohm of impedance, description)
 }
 _TAKEN = {
     *(*tables.TAKEN, "tau", "in_window", "gamma", "gamma_low", "gamma_high", "coefficients", "residual_rms"),
-    *("outliers", "method", "weighting", *_PER_SPECTRUM),
+    *("outliers", "method", "weighting", *_PER_SPECTRUM, *SERIES_VARIABLES),
 }
 _OF_ELEMENTS = {  # arrays of an ElementFit: dimensions in a dataset
     "parameters": ("spectrum", "parameter"),
@@ -57,7 +58,8 @@ _OF_ELEMENTS = {  # arrays of an ElementFit: dimensions in a dataset
 class DrtResult:
     """Distributions of relaxation times of a campaign; made by `fit_drt` and `load`.
 
-    Where `status` does not say `Status.OK` or `Status.LAMBDA_AT_BOUND`, a spectrum's numbers are NaN.
+    Where `status` does not say `Status.OK` or `Status.LAMBDA_AT_BOUND`, a spectrum's numbers are NaN; only gamma
+    may be there, where a joint estimate carries it from the neighbours (`series`).
     With an electrode area, ohm reads ohm cm2 throughout.
 
     Attributes
@@ -65,7 +67,7 @@ class DrtResult:
     basis : Basis
         Functions and their nodes; for "log" the trapezoid rule over the nodes.
     method : ndarray of str, shape [spectrum]
-        "ridge", "log" or "elements"; "" where there is no answer.
+        "ridge", "log", "elements" or "joint"; "" where there is no answer.
     weighting : ndarray of str, shape [spectrum]
         The weights used: "unit", "modulus", "proportional" or "array".
     coefficients : ndarray, shape [spectrum, tau]
@@ -106,6 +108,8 @@ class DrtResult:
     gamma_low, gamma_high : ndarray, shape [spectrum, tau], or None
         The band of gamma at the nodes, where one was asked for. It need not have gamma in its middle, since
         it stands around a less smoothed estimate.
+    series : Series or None
+        Of a joint estimate: its ties, jumps and the spectra that their neighbours carry.
     """
 
     basis: Basis
@@ -135,6 +139,7 @@ class DrtResult:
     elements: ElementFit | None = None
     gamma_low: FloatArray | None = None
     gamma_high: FloatArray | None = None
+    series: Series | None = None
 
     def __post_init__(self) -> None:
         arrays = (
@@ -377,6 +382,8 @@ class DrtResult:
         for name, array in (("gamma_low", self.gamma_low), ("gamma_high", self.gamma_high)):
             if array is not None:
                 variables[name] = (per_tau, array, {"units": self.unit, "long_name": f"band of gamma, {name[6:]} end"})
+        if self.series is not None:
+            variables |= self.series.variables()
         coordinates: dict[str, Any] = {
             "tau": ("tau", self.tau, {"units": "s", "long_name": "relaxation time"}),
             **tables.coordinates_of(self.campaign, _TAKEN),
@@ -412,6 +419,8 @@ class DrtResult:
         array = {str(name): np.array(values.values) for name, values in dataset.variables.items()}
         try:
             campaign = tables.campaign_of(dataset, array)
+            options = json.loads(attributes["options"])
+            along = options.get("along")
             return cls(
                 basis=Basis(str(attributes["basis"]), float(attributes["epsilon"]), array["tau"]),
                 method=array["method"].astype(str),
@@ -423,13 +432,14 @@ class DrtResult:
                 campaign=campaign,
                 used=array["used"],
                 outliers=array["outliers"],
-                options=json.loads(attributes["options"]),
+                options=options,
                 notes=json.loads(attributes["notes"]),
                 evidence_log=array.get("evidence_log"),
                 evidence_elements=array.get("evidence_elements"),
-                elements=_elements(array, campaign, json.loads(attributes["options"])),
+                elements=_elements(array, campaign, options),
                 gamma_low=array.get("gamma_low"),
                 gamma_high=array.get("gamma_high"),
+                series=None if along is None else Series(along, **{name: array[name] for name in SERIES_VARIABLES}),
             )
         except KeyError as error:
             raise InvalidInput(f"the dataset lacks {error} of a DrtResult") from error

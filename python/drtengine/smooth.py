@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ._core import LogSolution, Problem
 
 FEWEST_NODES = 8
+SMOOTH = ("log", "joint")
+"""Methods whose gamma is given at the nodes and smooth in ln(gamma) between them."""
+
 CANDIDATES = ("modulus", "unit")
 """Weights that the evidence chooses from where none are given."""
 

@@ -20,6 +20,11 @@ namespace drtengine {
 
 // A closed spectrum falls off to both sides about like this, d ln(gamma) / d ln(tau), give or take the error.
 inline constexpr double kEndSlope = 0.8, kEndSlopeError = 0.5;
+inline constexpr double kEndPrecision = 1 / (kEndSlopeError * kEndSlopeError);
+
+// Values averaged over neighbouring nodes with Gaussian weights, before local precisions are made of them;
+// beyond the ends the last value goes on.
+std::vector<double> smoothed(const std::vector<double>& values);
 
 enum class Precisions { kCommon, kLocal, kFixed };
 
