@@ -25,7 +25,9 @@ struct DriftingSeries {
       designs.push_back(assemble(hats, log_spaced(1e6, 1e-3, n_frequencies), {}));
     }
     Random random(5);
-    alone = {RowMatrix(count, kNodes), {}, {}, Vector(count), Vector(count), {}, {}, {}, {}, {}, {}};
+    alone.log_gamma.resize(count, kNodes);
+    alone.lambda.resize(count);
+    alone.noise.resize(count);
     for (Index v = 0; v < count; ++v) {
       const Design& design = designs[static_cast<std::size_t>(v % 2)];
       const double place = drift * static_cast<double>(v) / static_cast<double>(count);
