@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from ._native import core
 from .basis import Basis
 from .errors import InvalidInput, Status
-from .options import weights_on_grid
+from .options import check_choice, weights_on_grid
 from .spectrum import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ def check_band(band: float | None, kind: str, seed: int, method: str) -> None:
     ------
     InvalidInput
     """
-    if kind not in BAND_KINDS:
-        raise InvalidInput(f"unknown band_kind {kind!r}; one of {', '.join(BAND_KINDS)}")
+    check_choice("band_kind", kind, BAND_KINDS)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
         raise InvalidInput(f"seed must be a whole number from 0 on, got {seed!r}")
     if band is None:
@@ -40,9 +40,7 @@ def check_band(band: float | None, kind: str, seed: int, method: str) -> None:
 
 def half_width(level: float) -> float:
     """How many standard deviations a pointwise band of this level reaches to each side."""
-    from scipy.special import ndtri
-
-    return float(ndtri((1 + level) / 2))
+    return NormalDist().inv_cdf((1 + level) / 2)
 
 
 def find_bands(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import series
 from .campaign import Campaign
 from .elements import ElementFit, fit_elements
 from .errors import Status
+from .points import measured_window
 from .spectrum import BoolArray, ComplexArray, FloatArray
 
 
@@ -116,7 +117,7 @@ def _put(smooth: CampaignFit, elements: ElementFit, chosen: BoolArray) -> None:
         arrays[name][chosen] = getattr(elements, name)[chosen]
     value, u = elements.integrals(tau[:1], tau[-1:])
     arrays["R_pol"][chosen], arrays["u_R_pol"][chosen] = value[chosen, 0], u[chosen, 0]
-    windows = _windows(smooth.campaign, smooth.used)
+    windows = np.stack(measured_window(smooth.campaign.frequency, smooth.used), axis=1)
     for low, high in np.unique(windows[chosen], axis=0):
         value, u = elements.integrals([low], [high])
         here = chosen & (windows == (low, high)).all(axis=1)
@@ -127,16 +128,6 @@ def _put(smooth: CampaignFit, elements: ElementFit, chosen: BoolArray) -> None:
         arrays[name][chosen] = np.nan
 
 
-def _windows(campaign: Campaign, used: BoolArray) -> FloatArray:
-    """First and last measured relaxation time of each spectrum [spectrum, 2], s."""
-    f = np.where(used & (campaign.frequency > 0), campaign.frequency, np.nan)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a spectrum without points has no window
-        return np.stack([1 / (2 * np.pi * np.nanmax(f, axis=1)), 1 / (2 * np.pi * np.nanmin(f, axis=1))], axis=1)
-
-
 def cell_edges(tau: FloatArray) -> FloatArray:
     """Return the ends of cells around relaxation times: half way, on a logarithmic axis, to the neighbours."""
-    x = np.log(tau)
-    middle = (x[1:] + x[:-1]) / 2
-    return np.asarray(np.exp(np.concatenate([[2 * x[0] - middle[0]], middle, [2 * x[-1] - middle[-1]]])))
+    return np.asarray(np.exp(series.cell_edges(np.log(tau))))

@@ -211,7 +211,7 @@ def fit_drt(
     problems = []
     for rows, points in grids:
         problem = pose(
-            functions, campaign, rows, points, row_weights,
+            functions, campaign, rows, points, row_weights if method == "ridge" else "unit",
             order=order, inductance=inductance, capacitance=capacitance, part=part, nonneg=nonneg, area=area,
             n_threads=threads,
         )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,7 +16,7 @@ from .campaign import Campaign
 from .errors import Status
 from .options import PARTS, weights_on_grid
 from .selection import Selector, choose_lambda, noise_on_grid
-from .smooth import CANDIDATES, solve_log
+from .smooth import candidate_weights, solve_log
 from .spectrum import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -182,18 +182,17 @@ def solve_ridge(grid: GridProblem, arrays: dict[str, Any]) -> NDArray[np.int8]:
 def solve_smooth(grid: GridProblem, arrays: dict[str, Any]) -> NDArray[np.int8]:
     """Fit gamma = exp(u), u smooth; returns the status of each spectrum."""
     problem: Problem = {**grid.core, "progress": grid.progress}
-    solution = solve_log(problem, grid.weights, grid.core["Z"], grid.rows, grid.points)
     rows = grid.rows
+    candidates = candidate_weights(grid.weights, problem["Z"], rows, grid.points)
+    solution = solve_log(problem, candidates)
     arrays["lambda_"][rows] = solution["lambda_"]
     arrays["noise"][rows] = solution["noise"] / grid.size
     relieved = (solution["relief"] < 1).reshape(rows.size, -1, 2).any(axis=2)
     arrays["outliers"][np.ix_(rows, grid.points)] = relieved
-    automatic = isinstance(grid.weights, str) and grid.weights == "auto"
-    names = CANDIDATES if automatic else (grid.weights if isinstance(grid.weights, str) else "array",)
-    arrays["weighting"][rows] = np.array(names)[solution["weighting"]]
+    arrays["weighting"][rows] = np.array(list(candidates))[solution["weighting"]]
     put_log_gamma(grid, arrays, "log", solution["log_gamma"], solution["free"])
     arrays["evidence_log"][rows] = np.fmax(solution["evidence"] - COMMON_COST, solution["evidence_local"] - LOCAL_COST)
-    arrays["squared_weights"][np.ix_(rows, np.repeat(grid.points, 2))] = _squared_weights(grid, names, solution)
+    arrays["squared_weights"][np.ix_(rows, np.repeat(grid.points, 2))] = _squared_weights(candidates, solution)
     if grid.band is not None:
         _put_band(arrays, grid, problem, solution["relief"])
     return solution["status"]
@@ -211,16 +210,14 @@ def put_log_gamma(
     _put_free(arrays, grid, free)
 
 
-def _squared_weights(grid: GridProblem, names: Sequence[str], solution: LogSolution) -> FloatArray:
+def _squared_weights(candidates: Mapping[str, FloatArray], solution: LogSolution) -> FloatArray:
     """Squared weights of Re and Im in turn as the smooth fit had them: geometric mean one, less for outliers."""
-    Z = grid.core["Z"]
-    w2 = np.ones((len(Z), 2 * Z.shape[1]))
-    for k, name in enumerate(names):
+    w2 = np.ones_like(solution["relief"])
+    for k, own in enumerate(candidates.values()):
         here = solution["weighting"] == k
-        own = weights_on_grid(name if isinstance(grid.weights, str) else grid.weights, Z, grid.rows, grid.points)
         if own.size:
-            w = np.broadcast_to(own, (len(Z), own.shape[1]))[here]
-            w2[here] = (np.repeat(w, 2, axis=1) if w.shape[1] == Z.shape[1] else w) ** 2
+            w = np.broadcast_to(own, (len(w2), own.shape[1]))[here]
+            w2[here] = (w if w.shape[1] == w2.shape[1] else np.repeat(w, 2, axis=1)) ** 2
     positive = w2 > 0
     w2 /= np.exp(np.log(w2, where=positive, out=np.zeros_like(w2)).sum(axis=1) / positive.sum(axis=1))[:, None]
     return np.asarray(w2 * solution["relief"] ** 2)

@@ -18,11 +18,11 @@ a summit: the `blur`. It adds to an interval as it is, since it does not average
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .bands import half_width
 from .campaign import frequency_grids
 from .errors import Status
 from .options import weights_on_grid
@@ -101,13 +101,8 @@ def spread(result: DrtResult, rows: FloatArray, spectrum: IntArray | None = None
 
 def interval(value: FloatArray, spread: Spread, level: float, blur: float = INTEGRAL) -> tuple[FloatArray, FloatArray]:
     """Give the ends of an interval of probability `level`, in which a share `blur` of the blur is counted."""
-    half = normal_quantile(level) * spread.u + blur * spread.blur
+    half = half_width(level) * spread.u + blur * spread.blur
     return value - half, value + half
-
-
-def normal_quantile(level: float) -> float:
-    """Give the number of standard deviations on each side that hold `level` of a normal distribution."""
-    return NormalDist().inv_cdf((1 + level) / 2)
 
 
 class Band(NamedTuple):
@@ -130,7 +125,7 @@ def gamma_band(result: DrtResult, tau: FloatArray, level: float) -> Band:
     if evaluate_band is not None and result.options.get("band") is not None:
         level = float(result.options["band"])
         low, high = evaluate_band(tau)
-        return Band((high - low) / (2 * normal_quantile(level)), low, high, level, ())
+        return Band((high - low) / (2 * half_width(level)), low, high, level, ())
     known = spread(result, result.basis.values(tau))
     low, high = interval(result.evaluate(tau), known, level, POINT)
     return Band(known.u, np.maximum(low, 0) if result.options["nonneg"] else low, high, level, known.notes)

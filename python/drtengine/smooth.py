@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ._native import core
 from .basis import Basis
-from .errors import InvalidInput
+from .errors import InvalidInput, Status
 from .options import weights_on_grid
 from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray
 
@@ -53,14 +54,20 @@ def hats(tau: FloatArray) -> Basis:
     return Basis("piecewise_linear", 1.0, tau)
 
 
-def solve_log(
-    problem: Problem, weights: FloatArray | str, Z: ComplexArray, rows: IntArray, points: BoolArray
-) -> LogSolution:
-    """Fit the spectra of one grid; `weights` as `options.check_weights` gives them, or "auto"."""
-    names = CANDIDATES if isinstance(weights, str) and weights == "auto" else (weights,)
-    solution = core.fit_log(problem, [weights_on_grid(name, Z, rows, points) for name in names])
-    unknown = solution["status"] == 2  # not converged: no answer
-    solution["log_gamma"][unknown] = np.nan
+def candidate_weights(
+    weights: FloatArray | str, Z: ComplexArray, rows: IntArray, points: BoolArray
+) -> dict[str, FloatArray]:
+    """Give the weights that the evidence chooses from, by name, as the core takes them; one unless "auto"."""
+    if not isinstance(weights, str):
+        return {"array": weights_on_grid(weights, Z, rows, points)}
+    names = CANDIDATES if weights == "auto" else (weights,)
+    return {name: weights_on_grid(name, Z, rows, points) for name in names}
+
+
+def solve_log(problem: Problem, candidates: Mapping[str, FloatArray]) -> LogSolution:
+    """Fit the spectra of one grid with the likeliest of the candidate weights; NaN where that did not converge."""
+    solution = core.fit_log(problem, list(candidates.values()))
+    solution["log_gamma"][solution["status"] == Status.UNCONVERGED] = np.nan
     return solution
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from .. import plot
+from ..choice import cell_edges as cells
 from ..drt import fit_drt
 from ..errors import require
 from ..result import DrtResult
-from ..series import cell_edges
 from ..simulate import SimulatedCampaign, standin
 from ..spectrum import FloatArray
 from . import terminal
@@ -78,11 +78,6 @@ def tell(demonstration: Demonstration) -> None:
     terminal.say("Misplaced: how far in τ, on average, resistance stands from where it is;")
     terminal.say(f"the median is {np.median(shift):.3f} decades, the nodes of τ stand 0.1 decades apart.")
     terminal.say(f"{len(result)} spectra inverted in {1e3 * demonstration.seconds:.1f} ms, {microseconds:.0f} µs each")
-
-
-def cells(tau: FloatArray) -> FloatArray:
-    """Edges of the cells that a map draws around nodes in tau, s."""
-    return np.asarray(np.exp(cell_edges(np.log(tau))))
 
 
 def _draw_comparison(result: DrtResult, exact: FloatArray, folder: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._native import ISA
+from ..bands import half_width
 from ..campaign import Campaign
 from ..errors import Status
 from ..spectrum import BoolArray, ComplexArray, FloatArray
@@ -132,11 +133,9 @@ class WarburgResult:
         -------
         (low, high) : ndarray, shape [spectrum] each
         """
-        from statistics import NormalDist
-
         value, u = getattr(self, name), getattr(self, f"u_{name}")
         with np.errstate(invalid="ignore"):
-            factor = np.exp(NormalDist().inv_cdf(0.5 + confidence / 2) * u / value)
+            factor = np.exp(half_width(confidence) * u / value)
         return value / factor, value * factor
 
     @cached_property
