@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -48,10 +50,37 @@ def spectra_from_table(table: Table, columns: Mapping[str, Column], notes: Seque
             notes.append(f"column {column.name!r} not read: it does not hold numbers")
             continue
         values[quantity] = numbers if column.factor == 1 else numbers * column.factor
-    notes += unit_notes(columns)
+    return spectra_from_values(table.path, values, columns, [*notes, *unit_notes(columns)])
+
+
+def spectra_from_values(
+    path: Path,
+    values: Mapping[str, FloatArray],
+    columns: Mapping[str, Column],
+    notes: Sequence[str],
+    coordinates: Mapping[str, float | str] = MappingProxyType({}),
+) -> list[Spectrum]:
+    """Turn quantities [row] in Hz, ohm, rad, s, V and A into spectra; see `spectra_from_table`.
+
+    Parameters
+    ----------
+    path : Path
+        For messages.
+    values : mapping of str to ndarray, shape [row]
+    columns, notes
+        As in `spectra_from_table`.
+    coordinates : mapping, optional
+        Further ones, the same for every spectrum.
+
+    Raises
+    ------
+    UnreadableFile
+        If every row is at 0 Hz.
+    """
+    notes = list(notes)
     dc = values["frequency"] == 0
     if dc.all():
-        raise UnreadableFile(f"{table.path}: all {dc.size} rows are at 0 Hz (DC); there is no impedance in it")
+        raise UnreadableFile(f"{path}: all {dc.size} rows are at 0 Hz (DC); there is no impedance in it")
     if dc.any():
         notes.append(f"dropped {dc.sum()} row(s) at 0 Hz (DC)")
         values = {quantity: column[~dc] for quantity, column in values.items()}
@@ -63,7 +92,7 @@ def spectra_from_table(table: Table, columns: Mapping[str, Column], notes: Seque
         notes.append(f"split into {starts.size} sweeps")
     stops = [*starts[1:].tolist(), Z.size]
     return [
-        _sweep({quantity: column[a:b] for quantity, column in values.items()}, Z[a:b], notes)
+        _sweep({quantity: column[a:b] for quantity, column in values.items()}, Z[a:b], notes, coordinates)
         for a, b in zip(starts.tolist(), stops, strict=True)
     ]
 
@@ -79,9 +108,11 @@ def unit_notes(columns: Mapping[str, Column]) -> list[str]:
     return notes
 
 
-def _sweep(values: Mapping[str, FloatArray], Z: ComplexArray, notes: list[str]) -> Spectrum:
+def _sweep(
+    values: Mapping[str, FloatArray], Z: ComplexArray, notes: list[str], further: Mapping[str, float | str]
+) -> Spectrum:
     """Build one spectrum and its coordinates from the rows of one sweep."""
-    coordinates = {}
+    coordinates: dict[str, float | str] = {}
     for quantity in ("cycle", "time"):
         if quantity in values:
             coordinates[quantity] = float(values[quantity][0])
@@ -89,6 +120,7 @@ def _sweep(values: Mapping[str, FloatArray], Z: ComplexArray, notes: list[str]) 
         known = values[quantity][~np.isnan(values[quantity])] if quantity in values else np.empty(0)
         if known.size:
             coordinates[quantity] = float(known.mean())
+    coordinates |= further
     return Spectrum(values["frequency"], Z, coordinates=coordinates, point_time=values.get("time"), notes=notes)
 
 
