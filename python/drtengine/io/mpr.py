@@ -30,6 +30,7 @@ _START_AT = 585
 _DAYS_1899_TO_1970 = 25_569
 _DAYS_SOUND = 32_874, 73_050  # 1990 to 2099
 _UNSET = 0.0011
+_UNSET_TEXT = "(unspecified)"
 _HIGHEST_FREQUENCY = 1e12
 
 _TEXTS = {
@@ -106,8 +107,9 @@ def read_recording(path: Path) -> Recording:
     notes = list(modules.notes)
     table, records, place = _records(path, modules)
     if records.unread:
-        names = [f"{n} ({COLUMNS[n][0]})" if n in COLUMNS else str(n) for n in records.unread]
-        hides = any(n in COLUMNS for n in records.unread)
+        known = {**{n: name for n, (name, _) in COLUMNS.items()}, **{n: name for n, (name, *_) in FLAGS.items()}}
+        names = [f"{n} ({known[n]})" if n in known else str(n) for n in records.unread]
+        hides = any(n in known for n in records.unread)
         why = " (their places between unknown columns cannot be told)" if hides else ""
         notes.append(f"columns not read, whose meaning is not known: {', '.join(names)}{why}")
     columns: dict[str, FloatArray] = {}
@@ -262,7 +264,9 @@ def _records(path: Path, modules: _Modules) -> tuple[NDArray[Any], Records, tupl
     numbers = np.frombuffer(body, "<u2", width, numbers_at).tolist()
     length, rest = divmod(len(body) - begin, count)
     if rest:
-        raise refuse(0, f"{count} records announced, which do not divide {len(body) - begin} bytes; the file is corrupt")
+        raise refuse(
+            0, f"{count} records announced, but {len(body) - begin} bytes are no multiple of that; the file is corrupt"
+        )
     records = lay_out(numbers, length)
     if records is None:
         raise refuse(
@@ -314,7 +318,7 @@ def _settings(modules: _Modules, notes: list[str]) -> dict[str, str | float]:
         text = body[at + 1 : at + 1 + size].decode("cp1252", errors="replace").strip("\0\r\n ")
         if size > longest or at + 1 + size > len(body):
             notes.append(f"the setting {name!r} (module 'VMP Set', byte {modules.at['VMP Set'] + at}) is broken")
-        elif text:
+        elif text and text != _UNSET_TEXT:
             found[name] = text.replace("\r\n", "\n")
     numbers = {name: (_float(body, at), factor) for name, (at, factor) in _NUMBERS.items()}
     for name, (at, unit_at, units) in _WITH_UNIT.items():

@@ -137,42 +137,45 @@ def lay_out(numbers: Sequence[int], length: int) -> Records | None:
     no bytes, and they are bits of the shared byte; where the unknown ones are neighbours, one block; else only what
     stands before the first and after the last has a known place.
     """
-    flags = [number for number in numbers if number in FLAGS]
-    fields: list[tuple[int | None, str, int]] = []  # number (None: not known), type, width
-    for number in numbers:
-        if number in FLAGS:
-            if number == flags[0]:
-                fields.append((number, "u1", 1))
-        elif number in COLUMNS:
-            fields.append((number, "<" + COLUMNS[number][1], np.dtype(COLUMNS[number][1]).itemsize))
-        else:
-            fields.append((None, "", 0))
+    fields = _fields(numbers)
     rest = length - sum(width for *_, width in fields)
-    if rest < 0 or length == 0:
+    unknown = [place for place, (name, *_) in enumerate(fields) if not name]
+    if rest < 0 or length == 0 or (rest and not unknown):
         return None
-    unknown = [place for place, (number, *_) in enumerate(fields) if number is None]
-    if rest and not unknown:
-        return None
-    if rest == 0:
-        hidden = range(0)  # the unknown ones take no bytes
-    else:
-        hidden = range(unknown[0], unknown[-1] + 1)
-    unread = [number for number in numbers if number not in FLAGS and number not in COLUMNS]
-    names, formats, offsets = [], [], []
-    offset = 0
-    for place, (number, kind, width) in enumerate(fields):
-        if place == hidden.start and hidden:
-            offset = length - sum(w for *_, w in fields[hidden.stop :])
-        if place in hidden:
-            if number is not None:
-                unread.append(number)
-            continue
-        if number is not None:
-            name = "flags" if number in FLAGS else str(number)
-            if name not in names:
-                names.append(name)
-                formats.append(kind)
-                offsets.append(offset)
-        offset += width
-    dtype = np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": length})
-    return Records(dtype, [f for f in flags if "flags" in names], sorted(unread))
+    first, last = (unknown[0], unknown[-1] + 1) if rest else (len(fields), len(fields))
+    placed: dict[str, tuple[str, int]] = {}
+    at = length
+    for name, kind, width in reversed(fields[last:]):
+        at -= width
+        placed[name] = kind, at
+    at = 0
+    for name, kind, width in fields[:first]:
+        if name:
+            placed[name] = kind, at
+        at += width
+    names = sorted(placed, key=lambda name: placed[name][1])
+    dtype = np.dtype(
+        {
+            "names": names,
+            "formats": [placed[name][0] for name in names],
+            "offsets": [placed[name][1] for name in names],
+            "itemsize": length,
+        }
+    )
+    flags = [number for number in dict.fromkeys(numbers) if number in FLAGS and "flags" in placed]
+    read = {*flags, *(int(name) for name in names if name != "flags")}
+    return Records(dtype, flags, sorted(set(numbers) - read))
+
+
+def _fields(numbers: Sequence[int]) -> list[tuple[str, str, int]]:
+    """Name, type and width of what stands in a record; name and type are empty where the column is not known."""
+    fields: list[tuple[str, str, int]] = []
+    for number in numbers:
+        if number in COLUMNS:
+            kind = COLUMNS[number][1]
+            fields.append((str(number), "<" + kind, np.dtype(kind).itemsize))
+        elif number not in FLAGS:
+            fields.append(("", "", 0))
+        elif all(name != "flags" for name, *_ in fields):
+            fields.append(("flags", "u1", 1))
+    return fields
