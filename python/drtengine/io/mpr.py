@@ -29,6 +29,7 @@ _NEW = 0xFFFFFFFF
 _START_AT = 585
 _DAYS_1899_TO_1970 = 25_569
 _DAYS_SOUND = 32_874, 73_050  # 1990 to 2099
+_SETTINGS_END = 608
 _UNSET = 0.0011
 _UNSET_TEXT = "(unspecified)"
 _HIGHEST_FREQUENCY = 1e12
@@ -311,11 +312,15 @@ def _settings(modules: _Modules, notes: list[str]) -> dict[str, str | float]:
     """Read what somebody typed in; defaults (0 and 0.001) are left out."""
     body = modules.body.get("VMP Set", b"")
     found: dict[str, str | float] = {}
+    if len(body) < _SETTINGS_END:
+        notes.append(
+            f"the settings (module 'VMP Set') have {len(body)} of {_SETTINGS_END} bytes; the rest was not read"
+        )
     if body:
         found["technique"] = TECHNIQUES.get(body[0], f"number {body[0]}")
     for name, (at, longest) in _TEXTS.items():
-        size = body[at] if at < len(body) else 0
-        text = body[at + 1 : at + 1 + size].decode("cp1252", errors="replace").strip("\0\r\n ")
+        size = body[at] if at < len(body) else -1
+        text = body[at + 1 : at + 1 + max(size, 0)].decode("cp1252", errors="replace").strip("\0\r\n ")
         if size > longest or at + 1 + size > len(body):
             notes.append(f"the setting {name!r} (module 'VMP Set', byte {modules.at['VMP Set'] + at}) is broken")
         elif text and text != _UNSET_TEXT:
