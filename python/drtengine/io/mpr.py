@@ -319,8 +319,10 @@ def _settings(modules: _Modules, notes: list[str]) -> dict[str, str | float]:
     if body:
         found["technique"] = TECHNIQUES.get(body[0], f"number {body[0]}")
     for name, (at, longest) in _TEXTS.items():
-        size = body[at] if at < len(body) else -1
-        text = body[at + 1 : at + 1 + max(size, 0)].decode("cp1252", errors="replace").strip("\0\r\n ")
+        if at >= len(body):
+            continue
+        size = body[at]
+        text = body[at + 1 : at + 1 + size].decode("cp1252", errors="replace").strip("\0\r\n ")
         if size > longest or at + 1 + size > len(body):
             notes.append(f"the setting {name!r} (module 'VMP Set', byte {modules.at['VMP Set'] + at}) is broken")
         elif text and text != _UNSET_TEXT:
