@@ -102,5 +102,5 @@ def isc(
 
 
 def isw(voltage: ArrayLike, current: ArrayLike, time: ArrayLike) -> bytes:
-    points = np.transpose([voltage, current, time]).astype(">f8") * 1e3
+    points = (np.transpose([voltage, current, time]) * 1e3).astype(">f8")
     return int48(1) + int48(0) + int48(len(points) - 1) + points.tobytes()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import UnreadableFile
+from ..errors import DataWarning, UnreadableFile
 from ..spectrum import FloatArray
 from .measured import Measured, TableReader
 from .mpr import READER as SPECTRA
@@ -39,9 +40,21 @@ def read_mpr_table(path: Path) -> Measured:
     ------
     UnreadableFile
         See `drtengine.io.mpr.read_recording`; also if there is no time or voltage, or no way to a current.
+
+    Warns
+    -----
+    DataWarning
+        If the rows are points of impedance spectra, between which no current is recorded.
     """
     recording = read_recording(path)
     columns, notes = recording.columns, recording.notes
+    if "freq/Hz" in columns:
+        message = (
+            f"{path}: the rows are points of impedance spectra (technique {recording.technique}); what flows between "
+            "them is not in the file, so that charges and cycles taken from it mean nothing"
+        )
+        warnings.warn(message, DataWarning, stacklevel=4)
+        notes.append(message)
     chosen = {
         quantity: next((name for name in names if name in columns), None) for quantity, names in _QUANTITIES.items()
     }

@@ -55,6 +55,11 @@ def read_table(source: str | os.PathLike[str] | pd.DataFrame) -> pd.DataFrame:
     MissingExtra
         If fastnda, which reads .nda and .ndax, is not installed.
 
+    Warns
+    -----
+    DataWarning
+        If the rows of an .mpr file are points of impedance spectra, between which no current is recorded.
+
     Examples
     --------
     >>> frame = read_table("cell_7.csv")  # doctest: +SKIP
