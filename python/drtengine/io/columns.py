@@ -62,8 +62,10 @@ _PREFIXED_UNITS = {
     "a": "current",
     "amp": "current",
     "amps": "current",
+    "ampere": "current",
     "s": "time",
     "sec": "time",
+    "second": "time",
     "seconds": "time",
 }
 PREFIXES = {

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _HEADER_WITHIN = 300
+_AT_REST = "Open Circuit Voltage"
 _NB_HEADER = re.compile(r"Nb header lines\s*:\s*(\d+)")
 
 
@@ -40,12 +41,17 @@ def read_text_table(path: Path) -> Measured:
     if layered is not None:
         return Measured(_read_layered(path, lines, *layered, notes), notes)
     start, separator, columns = _find_header(path, lines)
-    return Measured(_parse(path, lines, start, separator, columns, notes), notes)
+    table = _parse(path, lines, start, separator, columns, notes)
+    if "current" not in table:
+        table["current"] = np.zeros(table["voltage"].size)
+        notes.append("no current is recorded at open circuit: it was taken as zero")
+    return Measured(table, notes)
 
 
 def _find_header(file: Path, lines: Sequence[str]) -> tuple[int, str | None, list[Column]]:
     """Find the line that names voltage and current: the row after it, the separator, the columns."""
     announced = next((m for m in map(_NB_HEADER.match, lines[:10]) if m), None)
+    at_rest = any(_AT_REST in line for line in lines[:10])
     rows = [int(announced[1]) - 1] if announced else range(min(len(lines), _HEADER_WITHIN))
     seen = ""
     for row in rows:
@@ -55,7 +61,7 @@ def _find_header(file: Path, lines: Sequence[str]) -> tuple[int, str | None, lis
         for separator in ("\t", ";", ",", None):
             columns = understand_names(split_cells(line, separator))
             found = {column.quantity for column in columns}
-            if {"voltage", "current"} <= found:
+            if {"voltage", "current"} <= found or (announced and at_rest and "voltage" in found):
                 return row + 1, separator, columns
         if not seen and len(split_cells(line, ",")) + len(split_cells(line, "\t")) > 3:
             seen = f"; line {row + 1} is {line.strip()[:200]!r}"
