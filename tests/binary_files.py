@@ -81,6 +81,28 @@ def int48(value: int) -> bytes:
     return value.to_bytes(6, "big", signed=True)
 
 
+ISM_STRINGS = ("151021", "iM6", "0.5012v, aMPL: 10Mv", "-1.825Na", "23.5+-0.1c", "07:14:31 - 07:15:31", *[""] * 6)
+"""As they stand in the file: case is swapped, in units too."""
+
+
+def ism(
+    frequency: Sequence[float],
+    Z: Sequence[complex],
+    strings: Sequence[str] = ISM_STRINGS,
+    dc: Sequence[tuple[float, float]] | None = None,
+    seconds: Sequence[float] | None = None,
+) -> bytes:
+    n = len(frequency)
+    seconds = np.arange(n) + 1e9 if seconds is None else seconds
+    arrays = np.concatenate([frequency, np.abs(Z), np.angle(Z), seconds]).astype(">f8").tobytes()
+    header = b"".join(struct.pack(">h", len(s)) + s.encode("latin-1") for s in strings)
+    settings = np.zeros(32)
+    settings[25] = 10.0
+    data = int48(4294967294) + int48(n - 1) + arrays + np.full(n, 999, ">i2").tobytes()
+    data += header + struct.pack(">h", 864) + settings.astype(">f8").tobytes()
+    return data if dc is None else data + np.array(dc).astype(">f8").tobytes()
+
+
 def strings(texts: Sequence[str]) -> bytes:
     return b"".join(struct.pack(">h", len(s)) + s.swapcase().encode("latin-1") for s in texts)
 

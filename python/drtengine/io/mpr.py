@@ -126,8 +126,7 @@ def read_recording(path: Path) -> Recording:
         if title in columns:
             notes.append(f"column {title!r} stands twice; the second, number {name}, was not read")
         else:
-            with np.errstate(invalid="ignore"):  # a signalling NaN becomes a quiet one
-                columns[title], offsets[title] = table[name].astype(np.float64), offset
+            columns[title], offsets[title] = _as_numbers(table[name]), offset
     return Recording(
         columns,
         _loops(modules, table.size, notes),
@@ -137,6 +136,14 @@ def read_recording(path: Path) -> Recording:
         place,
         offsets,
     )
+
+
+def _as_numbers(values: NDArray[Any]) -> FloatArray:
+    """Copy a column as float64 in which every NaN is a quiet one: signalling ones raise warnings later on."""
+    with np.errstate(invalid="ignore"):
+        numbers = values.astype(np.float64)
+    numbers[np.isnan(numbers)] = np.nan
+    return numbers
 
 
 def read_mpr(path: Path) -> list[Spectrum]:

@@ -69,7 +69,7 @@ def read_zahner(path: Path) -> list[Spectrum]:
             f"kept points {first + 1} to {last + 1} of {frequency.size}, from one end of the frequency range to the "
             "other; the rest is the overlap at the start"
         )
-    point_time = seconds[kept] + _SECONDS_1970_TO_1980
+    point_time = np.where(np.isfinite(seconds), seconds, np.nan)[kept] + _SECONDS_1970_TO_1980
     if not np.isfinite(point_time).all():
         notes.append("the times of the points are broken and were not read")
     return [

@@ -87,10 +87,10 @@ def read_isw(path: Path) -> Measured:
     """
     data = path.read_bytes()
     count = _count(path, data, _ISW_AT, 24)
-    points = np.frombuffer(data, ">f8", 3 * count, _ISW_AT).reshape(count, 3).astype(np.float64) * 1e-3
+    points = np.frombuffer(data, ">f8", 3 * count, _ISW_AT).reshape(count, 3).astype(np.float64)
     for column, name in enumerate(("potential", "current", "time")):
         _refuse_absurd(path, name, points[:, column], _ISW_AT + 8 * column, 24)
-    voltage, current, time = points.T.copy()
+    voltage, current, time = points.T * 1e-3
     notes = ["potential, current and time multiplied by 0.001"]
     end = _ISW_AT + 24 * count
     if len(data) > end:
