@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 
 MAGIC = b"BIO-LOGIC MODULAR FILE\x1a" + b" " * 25 + b"\0" * 4
 DAYS_TO_2025 = 45658.25  # 2025-01-01 06:00
-START_2025 = 1735711200.0
 
 
 def module(short: str, body: bytes, version: int, *, new: bool = True) -> bytes:

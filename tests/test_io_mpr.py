@@ -11,7 +11,6 @@ import pytest
 import drtengine as dt
 from binary_files import (
     MAGIC,
-    START_2025,
     data_body,
     log_body,
     module,
@@ -49,19 +48,24 @@ def test_values_coordinates_and_times(tmp_path: Path, version: int) -> None:
     (found,) = read_mpr(write(tmp_path, mpr(spectrum(), version=version)))
     np.testing.assert_array_equal(found.frequency, F)
     np.testing.assert_allclose(found.Z, Z, rtol=1e-7)
-    assert dict(found.coordinates) == pytest.approx({"time": START_2025, "voltage": 3.505, "current": 2e-3})
+    assert dict(found.coordinates) == {
+        "date": np.datetime64("2025-01-01T06:00:00"),
+        "time": 0,
+        "voltage": pytest.approx(3.505),
+        "current": pytest.approx(2e-3),
+    }
     assert found.point_time is not None
-    np.testing.assert_allclose(found.point_time, START_2025 + 10 * np.arange(11), rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(found.point_time, 10 * np.arange(11))
     assert found.notes == ("column '<I>/mA' multiplied by 0.001",)
 
 
-def test_without_log_times_count_from_the_start(tmp_path: Path) -> None:
+def test_without_log_the_date_is_not_known(tmp_path: Path) -> None:
     (found,) = read_mpr(write(tmp_path, mpr(spectrum(), log=None)))
-    assert found.coordinates["time"] == 0
+    assert "date" not in found.coordinates
     assert "no log" in found.notes[0]
     for log in (log_body(0.0), log_body(np.nan), b""):
         (found,) = read_mpr(write(tmp_path, mpr(spectrum(), log=log)))
-        assert found.coordinates["time"] == 0
+        assert "date" not in found.coordinates
         assert "module 'VMP LOG'" in found.notes[0]
 
 
@@ -70,22 +74,22 @@ def test_settings_become_coordinates(tmp_path: Path) -> None:
     path = write(tmp_path, mpr(spectrum(), settings=settings))
     coordinates = read_mpr(path)[0].coordinates
     assert coordinates["comment"] == "Zelle 3\n25 °C"
-    assert coordinates["area"] == pytest.approx(1.54e-4)
-    assert coordinates["mass"] == pytest.approx(12.5e-6)
+    assert coordinates["area"] == pytest.approx(1.54)
+    assert coordinates["mass"] == 12.5
     settled = read_recording(path).settings
     assert settled["technique"] == "PEIS"
     assert settled["electrode"] == "NMC"
-    assert settled["capacity_C"] == pytest.approx(7.2)
-    assert settled["characteristic_mass_kg"] == pytest.approx(5e-4)
+    assert settled["capacity_mAh"] == 2
+    assert settled["characteristic_mass_mg"] == 500
 
 
 def test_units_of_settings(tmp_path: Path) -> None:
     numbers = {529: 50.0, 592: 3, 588: 4.0, 593: 2}
     settled = read_recording(write(tmp_path, mpr(spectrum(), settings=settings_body(29, {}, numbers)))).settings
-    assert settled["area_m2"] == pytest.approx(50e-6)
-    assert settled["characteristic_mass_kg"] == pytest.approx(4e-6)
+    assert settled["area_cm2"] == pytest.approx(0.5)
+    assert settled["characteristic_mass_mg"] == 4
     recording = read_recording(write(tmp_path, mpr(spectrum(), settings=settings_body(29, {}, {529: 50.0, 592: 9}))))
-    assert "area_m2" not in recording.settings
+    assert "area_cm2" not in recording.settings
     assert any("its unit, number 9, is not known" in note for note in recording.notes)
 
 
@@ -108,7 +112,8 @@ def test_loops_become_cycles(tmp_path: Path) -> None:
     found = read_mpr(write(tmp_path, mpr(columns, loops=[0, 11, 22, 33])))
     assert [s.coordinates["cycle"] for s in found] == [1, 2, 3]
     assert [len(s) for s in found] == [11, 11, 11]
-    np.testing.assert_allclose([s.coordinates["time"] for s in found], START_2025 + np.array([0, 110, 220]))
+    assert [s.coordinates["time"] for s in found] == [0, 110, 220]
+    assert [str(s.coordinates["date"])[11:19] for s in found] == ["06:00:00", "06:01:50", "06:03:40"]
     assert "cycle is the number of EC-Lab's loop" in found[0].notes
 
 
@@ -321,13 +326,12 @@ def test_pair_of_binary_and_text(shared_data: Path) -> None:
     assert relative(binary.Z.imag, text.Z.imag) < 3.9e-8
     for name, bound in (("voltage", 1e-8), ("current", 5e-8), ("cycle", 0.0)):
         assert relative(binary.coordinates[name], text.coordinates[name]) <= bound
-    began = np.datetime64("2025-05-15T01:18:45.867").astype("datetime64[ms]").astype(float) / 1e3
     assert binary.point_time is not None
     assert text.point_time is not None
-    np.testing.assert_allclose(binary.point_time - began, text.point_time, rtol=0, atol=1e-6)
-    recording = read_recording(folder / "PEIS_LPSCl_IonBlocking_-25C.mpr")
-    assert relative(recording.columns["time/s"], text.point_time[0]) < 4e-16
-    assert recording.start == began
+    assert relative(binary.point_time, text.point_time) < 4e-16
+    assert read_recording(folder / "PEIS_LPSCl_IonBlocking_-25C.mpr").start == np.datetime64("2025-05-15T01:18:45.867")
+    late = np.timedelta64(round(text.point_time[0, 0] * 1e6), "us")
+    assert binary.coordinates["date"][0] == np.datetime64("2025-05-15T01:18:45.867") + late
 
 
 def test_pairs_of_binary_and_wide_csv(shared_data: Path) -> None:
@@ -355,7 +359,7 @@ def test_file_without_a_twin(shared_data: Path) -> None:
     np.testing.assert_allclose(columns["|Z|/Ohm"], np.hypot(columns["Re(Z)/Ohm"], columns["-Im(Z)/Ohm"]), rtol=1e-7)
     (found,) = dt.read(path)
     assert len(found) == 89
-    assert np.datetime64(int(found.coordinates["time"]), "s") == np.datetime64("2025-04-14T12:01:11")
+    assert str(found.coordinates["date"]).startswith("2025-04-14T12:01:11")
 
 
 def test_drift_uses_the_times_of_the_points(shared_data: Path) -> None:

@@ -46,7 +46,7 @@ def test_curves_are_cycles(tmp_path: Path) -> None:
         "date": "3/6/2024",
         "time": "16:35:22",
         "scan_rate_V_s": pytest.approx(0.01),
-        "area_m2": pytest.approx(2e-4),
+        "area_cm2": 2.0,
     }
 
 
@@ -58,7 +58,7 @@ def test_charge_curve_with_decimal_commas_and_temperature(tmp_path: Path) -> Non
     np.testing.assert_allclose(frame["time_s"], [0, 0.1, 0.2])
     np.testing.assert_allclose(frame["voltage_V"], -0.28)
     np.testing.assert_allclose(frame["temperature_C"], 25.5)
-    assert frame.attrs["settings"]["area_m2"] == pytest.approx(2e-4)
+    assert frame.attrs["settings"]["area_cm2"] == 2.0
     assert "cycle" not in frame
     without = rows.replace("25,5", "-327,6")
     assert "temperature_C" not in dt.read_table(write(tmp_path, f"{text}CURVE\tTABLE\t3\n{names}{without}"))

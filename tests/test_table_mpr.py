@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import drtengine as dt
-from binary_files import START_2025, mpr, settings_body
+from binary_files import mpr, settings_body
 from drtengine.errors import DataWarning, UnreadableFile
 
 TIME = np.arange(0.0, 50.0, 10.0)
@@ -47,8 +47,8 @@ def test_charge_and_discharge(tmp_path: Path) -> None:
     assert frame.attrs["settings"] == {
         "technique": "GCPL",
         "comment": "cell 7",
-        "active_mass_kg": pytest.approx(8e-6),
-        "start_s": START_2025,
+        "active_mass_mg": 8.0,
+        "date": "2025-01-01T06:00:00.000",
     }
     assert list(frame.attrs["sources"]) == [str(tmp_path / "cell.mpr")]
 

@@ -23,7 +23,7 @@ _TABLE = re.compile(r"(?P<name>\w*?CURVE)(?P<number>\d*)\tTABLE(?:\t(?P<rows>\d+
 _COLUMNS = {"T": "time", "TIME": "time", "VF": "voltage", "VM": "voltage", "IM": "current", "TEMP": "temperature"}
 _NO_SENSOR = -273.15
 _LABELS = {"TITLE": "title", "DATE": "date", "TIME": "time"}
-_NUMBERS = {"AREA": ("area_m2", 1e-4), "SCANRATE": ("scan_rate_V_s", 1e-3)}
+_NUMBERS = {"AREA": ("area_cm2", 1.0), "SCANRATE": ("scan_rate_V_s", 1e-3)}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ _SETTINGS_END = 608
 _UNSET = 0.0011
 _UNSET_TEXT = "(unspecified)"
 _HIGHEST_FREQUENCY = 1e12
+_LONGEST = 1e10  # s
 
 _TEXTS = {
     "comment": (7, 255),
@@ -41,9 +42,9 @@ _TEXTS = {
     "electrolyte": (448, 80),
     "reference_electrode": (533, 50),
 }
-_NUMBERS = {"active_mass_kg": (263, 1e-6), "capacity_C": (604, 3.6)}
-_WITH_UNIT = {"area_m2": (529, 592, {2: 1e-4, 3: 1e-6}), "characteristic_mass_kg": (588, 593, {1: 1e-3, 2: 1e-6})}
-_COORDINATES = {"comment": "comment", "area_m2": "area", "active_mass_kg": "mass"}
+_NUMBERS = {"active_mass_mg": 263, "capacity_mAh": 604}
+_WITH_UNIT = {"area_cm2": (529, 592, {2: 1.0, 3: 1e-2}), "characteristic_mass_mg": (588, 593, {1: 1e3, 2: 1.0})}
+_COORDINATES = {"comment": "comment", "area_cm2": "area", "active_mass_mg": "mass"}
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class Recording:
         By EC-Lab's names, in EC-Lab's units; those of flags as well.
     loops : ndarray of int or None, shape [loop + 1]
         Record at which each loop begins, and the number of records.
-    start : float or None
-        When the acquisition began, in s since 1970-01-01 by the clock of the computer.
+    start : datetime64 or None
+        When the acquisition began, by the clock of the computer, to the millisecond.
     settings : mapping
         Technique, texts and numbers that somebody typed in; units stand in the names.
     notes : list of str
@@ -69,7 +70,7 @@ class Recording:
 
     columns: Mapping[str, FloatArray]
     loops: IntArray | None
-    start: float | None
+    start: np.datetime64 | None
     settings: Mapping[str, str | float]
     notes: list[str]
     place: tuple[int, int]
@@ -149,10 +150,10 @@ def _as_numbers(values: NDArray[Any]) -> FloatArray:
 def read_mpr(path: Path) -> list[Spectrum]:
     """Read the spectra of a BioLogic .mpr file, one per loop, cycle and sweep.
 
-    Coordinates: cycle (number of the loop where there are several, else EC-Lab's), time (start of the sweep in s
-    since 1970-01-01 by the clock of the computer, whose time zone is not recorded; since the start of the technique
-    where the log is missing), voltage (V) and current (A) as means over the sweep, and what was typed into
-    EC-Lab's settings: comment, area (m²), mass (of active material, kg). `point_time` is in the seconds of "time".
+    Coordinates: cycle (number of the loop where there are several, else EC-Lab's), time (start of the sweep, in s
+    since that of the technique), date (the same by the clock of the computer, whose time zone is not recorded),
+    voltage (V) and current (A) as means over the sweep, and what was typed into EC-Lab's settings: comment,
+    area (cm²), mass (of active material, mg). `point_time` is in the seconds of "time".
 
     Raises
     ------
@@ -186,11 +187,18 @@ def read_mpr(path: Path) -> list[Spectrum]:
     if recording.loops is not None and recording.loops.size > 2:
         values["cycle"] = loop_numbers(recording.loops, kept)
         notes.append("cycle is the number of EC-Lab's loop")
-    if recording.start is not None and "time" in values:
-        values["time"] = values["time"] + recording.start
-    notes += unit_notes(columns)
-    settings = {name: recording.settings[key] for key, name in _COORDINATES.items() if key in recording.settings}
-    return spectra_from_values(path, values, columns, notes, settings)
+    spectra = spectra_from_values(path, values, columns, notes + unit_notes(columns))
+    return [replace(spectrum, coordinates=_coordinates(spectrum, recording)) for spectrum in spectra]
+
+
+def _coordinates(spectrum: Spectrum, recording: Recording) -> dict[str, float | str | np.datetime64]:
+    """Put what the whole file says beside what was measured."""
+    settings = recording.settings
+    coordinates = {name: settings[key] for key, name in _COORDINATES.items() if key in settings}
+    time = spectrum.coordinates.get("time", 0.0)
+    if recording.start is None or not isinstance(time, float) or not abs(time) < _LONGEST:
+        return {**coordinates, **spectrum.coordinates}
+    return {**coordinates, "date": recording.start + np.timedelta64(round(time * 1e6), "us"), **spectrum.coordinates}
 
 
 def loop_numbers(loops: IntArray, records: IntArray) -> FloatArray:
@@ -298,19 +306,19 @@ def _loops(modules: _Modules, records: int, notes: list[str]) -> IntArray | None
     return None
 
 
-def _start(modules: _Modules, notes: list[str]) -> float | None:
+def _start(modules: _Modules, notes: list[str]) -> np.datetime64 | None:
     """Read when the acquisition began; None, and noted, if that is not recorded or cannot be right."""
     body = modules.body.get("VMP LOG")
     if body is None:
-        notes.append("the file has no log: its times count from the start of the technique")
+        notes.append("the file has no log: the date is not known")
         return None
     if len(body) >= _START_AT + 8:
         (days,) = struct.unpack_from("<d", body, _START_AT)
         if _DAYS_SOUND[0] < days < _DAYS_SOUND[1]:
-            return float(round((days - _DAYS_1899_TO_1970) * 86_400, 3))
+            return np.datetime64(round((days - _DAYS_1899_TO_1970) * 86_400_000), "ms")
     notes.append(
-        f"the time of the start (module 'VMP LOG', byte {modules.at['VMP LOG'] + _START_AT}) cannot be right: times "
-        "count from the start of the technique"
+        f"the time of the start (module 'VMP LOG', byte {modules.at['VMP LOG'] + _START_AT}) cannot be right: the "
+        "date is not known"
     )
     return None
 
@@ -334,7 +342,7 @@ def _settings(modules: _Modules, notes: list[str]) -> dict[str, str | float]:
             notes.append(f"the setting {name!r} (module 'VMP Set', byte {modules.at['VMP Set'] + at}) is broken")
         elif text and text != _UNSET_TEXT:
             found[name] = text.replace("\r\n", "\n")
-    numbers = {name: (_float(body, at), factor) for name, (at, factor) in _NUMBERS.items()}
+    numbers = {name: (_float(body, at), 1.0) for name, at in _NUMBERS.items()}
     for name, (at, unit_at, units) in _WITH_UNIT.items():
         value, factor = _float(body, at), units.get(body[unit_at] if unit_at < len(body) else 0)
         if value and factor is None:

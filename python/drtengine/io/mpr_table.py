@@ -33,8 +33,8 @@ def read_mpr_table(path: Path) -> Measured:
 
     The voltage is Ewe, which is that of the cell where the reference is the counter electrode. The current is that
     recorded; where none is, the change of the charge (Q - Qo) over time, or zero at open circuit, and this is noted.
-    All other columns follow under EC-Lab's names. Times count from the start of the technique; "start" among the
-    attributes is the beginning of the acquisition in s since 1970-01-01 by the clock of the computer.
+    All other columns follow under EC-Lab's names. Times count from the start of the technique; "date" among the
+    attributes is the beginning of the acquisition by the clock of the computer.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def read_mpr_table(path: Path) -> Measured:
     flags = {name for name, *_ in FLAGS.values()}
     further = {name: values for name, values in columns.items() if name not in chosen.values()}
     integers = {name: values.astype(np.int64) for name, values in further.items() if name in flags}
-    attributes = dict(recording.settings) | ({} if recording.start is None else {"start_s": recording.start})
+    attributes = dict(recording.settings) | ({} if recording.start is None else {"date": str(recording.start)})
     return Measured(table, notes, further | integers, attributes, counts_on=True)
 
 

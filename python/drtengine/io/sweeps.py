@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 
@@ -58,7 +57,6 @@ def spectra_from_values(
     values: Mapping[str, FloatArray],
     columns: Mapping[str, Column],
     notes: Sequence[str],
-    coordinates: Mapping[str, float | str] = MappingProxyType({}),
 ) -> list[Spectrum]:
     """Turn quantities [row] in Hz, ohm, rad, s, V and A into spectra; see `spectra_from_table`.
 
@@ -69,8 +67,6 @@ def spectra_from_values(
     values : mapping of str to ndarray, shape [row]
     columns, notes
         As in `spectra_from_table`.
-    coordinates : mapping, optional
-        Further ones, the same for every spectrum.
 
     Raises
     ------
@@ -92,7 +88,7 @@ def spectra_from_values(
         notes.append(f"split into {starts.size} sweeps")
     stops = [*starts[1:].tolist(), Z.size]
     return [
-        _sweep({quantity: column[a:b] for quantity, column in values.items()}, Z[a:b], notes, coordinates)
+        _sweep({quantity: column[a:b] for quantity, column in values.items()}, Z[a:b], notes)
         for a, b in zip(starts.tolist(), stops, strict=True)
     ]
 
@@ -108,11 +104,9 @@ def unit_notes(columns: Mapping[str, Column]) -> list[str]:
     return notes
 
 
-def _sweep(
-    values: Mapping[str, FloatArray], Z: ComplexArray, notes: list[str], further: Mapping[str, float | str]
-) -> Spectrum:
+def _sweep(values: Mapping[str, FloatArray], Z: ComplexArray, notes: list[str]) -> Spectrum:
     """Build one spectrum and its coordinates from the rows of one sweep."""
-    coordinates: dict[str, float | str] = {}
+    coordinates = {}
     for quantity in ("cycle", "time"):
         if quantity in values:
             coordinates[quantity] = float(values[quantity][0])
@@ -120,7 +114,6 @@ def _sweep(
         known = values[quantity][~np.isnan(values[quantity])] if quantity in values else np.empty(0)
         if known.size:
             coordinates[quantity] = float(known.mean())
-    coordinates |= further
     return Spectrum(values["frequency"], Z, coordinates=coordinates, point_time=values.get("time"), notes=notes)
 
 
