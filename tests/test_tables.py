@@ -114,6 +114,13 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, text: str, message: str) -
         dt.read_table(write(tmp_path, text))
 
 
+@pytest.mark.parametrize("line", ["a" + "_" * 100_000, "a (m" * 30_000, "1" * 100_000, "a /" * 30_000])
+def test_long_lines_take_no_time(tmp_path: Path, line: str) -> None:
+    """Matching them as names of columns would take longer than anybody waits."""
+    with pytest.raises(dt.UnreadableFile, match="no line names the columns"):
+        dt.read_table(write(tmp_path, f"{line}\n{line}\n"))
+
+
 def test_open_circuit_in_eclab_text(tmp_path: Path) -> None:
     text = "EC-Lab ASCII FILE\nNb header lines : 5\n\nOpen Circuit Voltage\nmode\ttime/s\tEwe/V\n1\t0\t3\n1\t1\t3.5\n"
     frame = dt.read_table(write(tmp_path, text, "ocv.mpt"))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .columns import split_unit
+from .columns import LONGEST_NAME, split_unit
 
 _NAMES = {
     "time": "time t totaltime cumulativetime testtime elapsedtime seconds sec timeelapsed runtime",
@@ -67,6 +67,8 @@ def _key(name: str) -> str:
 
 def understand_name(name: str, index: int) -> Column | None:
     """Tell what one column is; None if it is of no use here."""
+    if len(name) > LONGEST_NAME:
+        return None
     rate = _RATE.match(name)
     if rate and _BY_NAME.get(re.sub(r"[^a-z]", "", rate["name"].lower())) == "scan_rate":
         return Column(index, name, "scan_rate", 1e-3 if rate["unit"].lower() == "mv" else 1.0)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _HEADER_WITHIN = 300
+_WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".ods")
 _AT_REST = "Open Circuit Voltage"
 _NB_HEADER = re.compile(r"Nb header lines\s*:\s*(\d+)")
 
@@ -35,6 +36,8 @@ def read_text_table(path: Path) -> Measured:
     UnreadableFile
         If there is no such header, or a line cannot be read.
     """
+    if path.suffix.lower() in _WORKBOOKS:
+        raise UnreadableFile(f"{path} is a workbook: read_table(pandas.read_excel({path.name!r})) takes a sheet of it")
     lines = read_lines(path)
     notes: list[str] = []
     layered = _layers(lines)
