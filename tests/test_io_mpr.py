@@ -99,7 +99,7 @@ def test_broken_settings_are_noted(tmp_path: Path) -> None:
     )
     assert sum("is broken" in note for note in recording.notes) == 2
     assert recording.technique == "number 200"
-    for settings in (b"", b"\x1d" * 8):
+    for settings in (b"", b"\x1d" * 8, settings_body(29, {}, {529: 2.0})[:560]):
         recording = read_recording(write(tmp_path, mpr(spectrum(), settings=settings)))
         assert f"have {len(settings)} of 608 bytes" in recording.notes[0]
     recording = read_recording(write(tmp_path, MAGIC + module("VMP data", data_body(spectrum(), 11), 11)))
@@ -241,7 +241,7 @@ def test_truncated_anywhere(tmp_path: Path) -> None:
     for size in [*range(0, 130), *range(800, 1000, 7), *range(complete - 300, len(data), 3), complete - 1, complete]:
         path.write_bytes(data[:size])
         if size < complete:
-            message = "byte 0: this is no" if size < len(MAGIC) else r"byte \d+ \(module '|without a module 'VMP data'"
+            message = "byte 0: this is no" if size < 22 else r"byte \d+ \(module '|without a module 'VMP data'"
             with pytest.raises(UnreadableFile, match=message):
                 read_recording(path)
             continue
@@ -281,6 +281,13 @@ def test_corrupt_bytes_are_named(tmp_path: Path, at: int, new: bytes, message: s
     path = write(tmp_path, changed(mpr(spectrum()), at, new))
     with pytest.raises(UnreadableFile, match=rf"cell\.mpr, {message}"):
         dt.read(path)
+
+
+def test_a_second_module_of_a_name_is_not_read(tmp_path: Path) -> None:
+    path = write(tmp_path, mpr(spectrum()) + module("VMP data", data_body(spectrum(5), 11), 11))
+    (found,) = read_mpr(path)
+    assert len(found) == 11
+    assert any("the second module 'VMP data', at byte" in note for note in found.notes)
 
 
 def test_a_data_module_without_records(tmp_path: Path) -> None:

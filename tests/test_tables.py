@@ -171,6 +171,12 @@ def test_tables_in_memory_that_cannot_be_used(given: object, message: str) -> No
     assert not isinstance(caught.value, dt.UnreadableFile)
 
 
+def test_workbooks_are_pointed_to_pandas(tmp_path: Path) -> None:
+    (tmp_path / "cell.xlsx").write_bytes(b"PK")
+    with pytest.raises(dt.UnreadableFile, match=r"workbook: read_table\(pandas\.read_excel\('cell\.xlsx'\)\)"):
+        dt.read_table(tmp_path / "cell.xlsx")
+
+
 def test_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(dt.UnreadableFile, match="cannot be opened"):
         dt.read_table(tmp_path / "nothing.csv")

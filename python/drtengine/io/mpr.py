@@ -23,6 +23,7 @@ from .mpr_layout import COLUMNS, FLAGS, MAGIC, TECHNIQUES, VERSIONS, Records, la
 from .registry import Reader
 from .sweeps import spectra_from_values, unit_notes
 
+_MARK = 22
 _MODULE = b"MODULE"
 _OLD_BODY, _NEW_BODY = 57, 65
 _NEW = 0xFFFFFFFF
@@ -224,8 +225,8 @@ def _without_broken(
 
 def _split(path: Path, data: bytes) -> _Modules:
     """Cut the file into its modules; one that is broken after the records is noted."""
-    if not data.startswith(MAGIC):
-        raise UnreadableFile(f"{path}, byte 0: this is no EC-Lab .mpr file, it begins with {data[:22]!r}")
+    if not data.startswith(MAGIC[:_MARK]):
+        raise UnreadableFile(f"{path}, byte 0: this is no EC-Lab .mpr file, it begins with {data[:_MARK]!r}")
     modules, at = _Modules(), len(MAGIC)
     while at < len(data):
         name = data[at + 6 : at + 16].decode("latin-1").strip()
@@ -248,7 +249,10 @@ def _split(path: Path, data: bytes) -> _Modules:
                 raise UnreadableFile(f"{path}, {where}")
             modules.notes.append(f"nothing was read from {where}")
             return modules
-        modules.body[name], modules.at[name], modules.version[name] = data[body : body + length], body, version
+        if name in modules.body:
+            modules.notes.append(f"the second module {name!r}, at byte {at}, was not read")
+        else:
+            modules.body[name], modules.at[name], modules.version[name] = data[body : body + length], body, version
         at = body + length
     if "VMP data" not in modules.body:
         raise UnreadableFile(
@@ -344,10 +348,10 @@ def _settings(modules: _Modules, notes: list[str]) -> dict[str, str | float]:
             found[name] = text.replace("\r\n", "\n")
     numbers = {name: (_float(body, at), 1.0) for name, at in _NUMBERS.items()}
     for name, (at, unit_at, units) in _WITH_UNIT.items():
-        value, factor = _float(body, at), units.get(body[unit_at] if unit_at < len(body) else 0)
-        if value and factor is None:
-            notes.append(f"the setting {name!r} was not read: its unit, number {body[unit_at]}, is not known")
-        numbers[name] = value, factor or 0.0
+        value, unit = _float(body, at), body[unit_at] if unit_at < len(body) else 0
+        if value and unit not in units:
+            notes.append(f"the setting {name!r} was not read: its unit, number {unit}, is not known")
+        numbers[name] = value, units.get(unit, 0.0)
     found |= {name: value * factor for name, (value, factor) in numbers.items() if value * factor > 0}
     return found
 
@@ -359,7 +363,7 @@ def _float(body: bytes, at: int) -> float:
 
 
 def _recognizes(path: Path, head: bytes) -> bool:
-    return head.startswith(MAGIC[:22]) or path.suffix.lower() == ".mpr"
+    return head.startswith(MAGIC[:_MARK]) or path.suffix.lower() == ".mpr"
 
 
 READER = Reader(

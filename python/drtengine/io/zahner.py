@@ -83,19 +83,32 @@ def read_zahner(path: Path) -> list[Spectrum]:
     ]
 
 
-def _arrays(path: Path, data: bytes) -> FloatArray:
-    """Return frequency, modulus, phase and time [4, point] after checking that they can be right."""
-    if len(data) < _ARRAYS_AT:
-        raise UnreadableFile(f"{path}, byte {len(data)}: the file ends within its first {_ARRAYS_AT} bytes")
-    count = int.from_bytes(data[6:12], "big", signed=True) + 1
-    available = (len(data) - _ARRAYS_AT) // _BYTES_A_POINT
+def announced_points(path: Path, data: bytes, begin: int, width: int) -> int:
+    """Return the number of points, whose int48 n - 1 ends at byte `begin`, after checking that so many are there.
+
+    Raises
+    ------
+    UnreadableFile
+        If the file ends before, or holds fewer points of `width` bytes.
+    """
+    if len(data) < begin:
+        raise UnreadableFile(f"{path}, byte {len(data)}: the file ends within its first {begin} bytes")
+    count, at = int.from_bytes(data[begin - 6 : begin], "big", signed=True) + 1, begin - 6
+    available = (len(data) - begin) // width
+    kind = path.suffix.lower()
     if count < 1:
-        raise UnreadableFile(f"{path}, byte 6: {count} points announced; this is no .ism file or a corrupt one")
+        raise UnreadableFile(f"{path}, byte {at}: {count} points announced; this is no {kind} file or a corrupt one")
     if count > available:
         raise UnreadableFile(
-            f"{path}, byte {len(data)}: the file ends within its arrays: {count} points announced at byte 6, room for "
-            f"{available}; it was truncated, or is no .ism file"
+            f"{path}, byte {len(data)}: the file ends within its arrays: {count} points announced at byte {at}, room "
+            f"for {available}; it was truncated, or is no {kind} file"
         )
+    return count
+
+
+def _arrays(path: Path, data: bytes) -> FloatArray:
+    """Return frequency, modulus, phase and time [4, point] after checking that they can be right."""
+    count = announced_points(path, data, _ARRAYS_AT, _BYTES_A_POINT)
     arrays = np.frombuffer(data, ">f8", 4 * count, _ARRAYS_AT).reshape(4, count).astype(np.float64)
     frequency, modulus, phase, _ = arrays
     for row, (name, sound) in enumerate(

@@ -22,6 +22,7 @@ import numpy as np
 from ..errors import UnreadableFile
 from ..spectrum import FloatArray
 from .measured import Measured, TableReader
+from .zahner import announced_points
 
 _SETTINGS = 17
 _SCAN_RATE, _FIRST_TIME, _TIME_STEP = 6, 12, 15
@@ -45,7 +46,7 @@ def read_isc(path: Path) -> Measured:
         noted.
     """
     data = path.read_bytes()
-    count = _count(path, data, _CODES_AT, 10)
+    count = announced_points(path, data, _CODES_AT, 10)
     settings = np.frombuffer(data, ">f8", _SETTINGS).astype(np.float64)
     codes = np.frombuffer(data, ">i2", count, _CODES_AT).astype(np.float64)
     current_at = _CODES_AT + 2 * count
@@ -86,7 +87,7 @@ def read_isw(path: Path) -> Measured:
         If the array is truncated or cannot be right; the message gives the byte.
     """
     data = path.read_bytes()
-    count = _count(path, data, _ISW_AT, 24)
+    count = announced_points(path, data, _ISW_AT, 24)
     points = np.frombuffer(data, ">f8", 3 * count, _ISW_AT).reshape(count, 3).astype(np.float64)
     for column, name in enumerate(("potential", "current", "time")):
         _refuse_absurd(path, name, points[:, column], _ISW_AT + 8 * column, 24)
@@ -96,22 +97,6 @@ def read_isw(path: Path) -> Measured:
     if len(data) > end:
         notes.append(f"nothing was read from byte {end} on")
     return Measured({"time": time, "current": current, "voltage": voltage}, notes, counts_on=True)
-
-
-def _count(path: Path, data: bytes, begin: int, width: int) -> int:
-    """Return the number of points, which stands before `begin`, after checking that so many are there."""
-    if len(data) < begin:
-        raise UnreadableFile(f"{path}, byte {len(data)}: the file ends within its first {begin} bytes")
-    count = int.from_bytes(data[begin - 6 : begin], "big", signed=True) + 1
-    room = (len(data) - begin) // width
-    if count < 1:
-        raise UnreadableFile(f"{path}, byte {begin - 6}: {count} points announced; the file is corrupt")
-    if count > room:
-        raise UnreadableFile(
-            f"{path}, byte {len(data)}: the file ends within its arrays: {count} points announced at byte "
-            f"{begin - 6}, room for {room}; it was truncated, or is no {path.suffix} file"
-        )
-    return count
 
 
 def _refuse_absurd(path: Path, name: str, values: FloatArray, begin: int, stride: int) -> None:
