@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -62,6 +63,47 @@ def test_nothing_is_printed(
     assert capfd.readouterr() == ("", "")
     assert not caplog.records
     assert logging.getLogger("fastnda").propagate
+
+
+@pytest.mark.usefixtures("fastnda")
+def test_what_is_said_becomes_notes(
+    shared_data: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import fastnda
+
+    read = fastnda.read
+
+    def talkative(path: Path) -> object:
+        warnings.warn("version 2 was never seen", UserWarning, stacklevel=1)
+        logging.getLogger("fastnda.nda").warning("odd: %s", "aux")
+        logging.getLogger("fastnda.nda").info("nothing of note")
+        print("progress")
+        return read(path)
+
+    monkeypatch.setattr(fastnda, "read", talkative)
+    frame = dt.read_table(shared_data / "kinetics" / "navani" / "test.ndax")
+    assert frame.attrs["notes"][:2] == ["fastnda: odd: aux", "fastnda: version 2 was never seen"]
+    assert not any("of note" in note for note in frame.attrs["notes"])
+    assert capfd.readouterr() == ("", "")
+
+
+class Panic(BaseException):
+    """What the library below fastnda raises when it fails in its own language."""
+
+
+@pytest.mark.usefixtures("fastnda")
+def test_panics_are_unreadable_files_but_ctrl_c_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fastnda
+
+    (tmp_path / "cell.nda").write_bytes(b"NEWARE")
+    for raised, expected in ((Panic("index out of range"), UnreadableFile), (KeyboardInterrupt(), KeyboardInterrupt)):
+
+        def fail(_path: Path, error: BaseException = raised) -> object:
+            raise error
+
+        monkeypatch.setattr(fastnda, "read", fail)
+        with pytest.raises(expected):
+            dt.read_table(tmp_path / "cell.nda")
 
 
 @pytest.mark.usefixtures("fastnda")

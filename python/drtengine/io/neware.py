@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,7 @@ def _settings(path: Path) -> dict[str, str | float]:
 
 @contextlib.contextmanager
 def _quiet(notes: list[str]) -> Iterator[None]:
-    """Let fastnda print nothing; its warnings become notes."""
+    """Let fastnda print and warn nothing; what it says becomes notes."""
 
     class Notes(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -97,7 +98,13 @@ def _quiet(notes: list[str]) -> Iterator[None]:
                 notes.append(f"fastnda: {record.getMessage()}")
 
     log, handler = logging.getLogger("fastnda"), Notes()
-    with _lock, contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    with (
+        _lock,
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+        warnings.catch_warnings(record=True) as caught,
+    ):
+        warnings.simplefilter("always")
         before = log.propagate
         log.addHandler(handler)
         log.propagate = False
@@ -106,6 +113,7 @@ def _quiet(notes: list[str]) -> Iterator[None]:
         finally:
             log.removeHandler(handler)
             log.propagate = before
+            notes.extend(f"fastnda: {warning.message}" for warning in caught)
 
 
 READER = TableReader("neware", lambda path, _head: path.suffix.lower() in (".nda", ".ndax"), read_neware)
