@@ -33,8 +33,9 @@ _lock = threading.Lock()  # the log of fastnda belongs to the whole process
 def read_neware(path: Path) -> Measured:
     """Read a Neware .nda or .ndax file.
 
-    Cycles count up at a charge that follows a discharge, steps one by one; charge, energy and the auxiliary channels
-    follow under fastnda's names.
+    A cycle begins wherever the kind of step that came first, charge or discharge, follows the other; the count of
+    the schedule, which may well stay at 1, is not used. Steps count one by one. Charge, energy and the auxiliary
+    channels follow under fastnda's names.
 
     Raises
     ------
@@ -49,7 +50,7 @@ def read_neware(path: Path) -> Measured:
     notes: list[str] = []
     try:
         with _quiet(notes):
-            frame = fastnda.read(path)
+            frame = fastnda.read(path, cycle_mode="auto")
             named = {str(name): frame[name].to_numpy() for name in frame.columns if name != "step_type"}
             kinds = frame["step_type"].cast(str).to_list() if "step_type" in frame.columns else None
             settings = _settings(path)
@@ -70,7 +71,7 @@ def read_neware(path: Path) -> Measured:
         for quantity, (name, factor) in _QUANTITIES.items()
         if name in named
     }
-    notes.append("column 'current_mA' multiplied by 0.001")
+    notes += ["column 'current_mA' multiplied by 0.001", "cycles counted from charges and discharges"]
     further: dict[str, NDArray[Any]] = {name: values for name, values in named.items() if name not in _UNUSED}
     if kinds is not None:
         further["step_type"] = np.array(kinds, dtype=object)
