@@ -32,7 +32,9 @@ def test_values_and_coordinates(file: Path) -> None:
     (spectrum,) = read_zahner(file)
     assert np.array_equal(spectrum.frequency, F)
     np.testing.assert_allclose(spectrum.Z, Z, rtol=1e-15)
-    assert dict(spectrum.coordinates) == pytest.approx(
+    coordinates = dict(spectrum.coordinates)
+    assert coordinates.pop("date") == np.datetime64("2011-09-09T01:46:40")
+    assert coordinates == pytest.approx(
         {"voltage": 0.5, "current": 1e-3, "temperature": 23.5, "amplitude": 0.01, "time": 1e9 + SECONDS_1980}
     )
     assert spectrum.point_time is not None
@@ -56,6 +58,16 @@ def test_units_stand_in_swapped_case(tmp_path: Path, text: str, ampere: float) -
     path = tmp_path / "cell.ism"
     path.write_bytes(ism(F, Z, strings=(*STRINGS[:3], text, *STRINGS[4:])))
     assert read(path).coordinates["current"][0] == pytest.approx(ampere)
+
+
+def test_comments_and_area(tmp_path: Path) -> None:
+    path = tmp_path / "cell.ism"
+    path.write_bytes(ism(F, Z, strings=(*STRINGS[:6], "cELL 7", "", " 25 Cm ", "", "1.54 CM^2", "")))
+    (spectrum,) = read_zahner(path)
+    assert spectrum.coordinates["comment"] == "Cell 7\n25 cM"
+    assert spectrum.coordinates["area"] == 1.54
+    path.write_bytes(ism(F, Z, seconds=[1e300] * 13))
+    assert "date" not in read_zahner(path)[0].coordinates
 
 
 def test_no_sensor_no_temperature(tmp_path: Path) -> None:
@@ -165,6 +177,7 @@ def test_single_real_files(shared_data: Path) -> None:
     assert rc.coordinates["temperature"][0] == 23.8
     assert rc.coordinates["voltage"][0] == pytest.approx(0.99963, abs=1e-5)
     assert any("kept points 21 to 75 of 75" in note for note in rc.notes)
+    assert rc.coordinates["comment"][0] == "First Line\n2\n3\nLast Line"
     zhit = read(folder / "ZHIT.ism")
     assert zhit.Z.shape == (1, 40)
     assert "temperature" not in zhit.coordinates
