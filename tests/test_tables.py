@@ -65,6 +65,39 @@ def test_layered_export_of_neware(tmp_path: Path) -> None:
     np.testing.assert_array_equal(spaced, frame)
 
 
+BTS = (
+    "Record Index,Status,JumpTo,Cycle,Step,Cur(mA),Voltage(V),CapaCity(mAh),Energy(mWh),Relative Time(h:min:s.ms),"
+    "Absolute Time\n"
+    "1,Rest,0,1,1,0,3,0,0,0:00:00.000,2024-01-01 10:00:00\n2,Rest,0,1,1,0,3.1,0,0,0:00:10.000,2024-01-01 10:00:10\n"
+    "3,CC_Chg,0,2,2,5,3.2,0,0,0:00:00.500,2024-01-01 10:00:10\n"
+)
+BDF_LIKE = (
+    "DateTime,Cycle ID,Step ID,Record ID,Time(h:min:s.ms),Voltage(V),Current(mA),Temperature(C),Status\n"
+    "2024-01-01 10:00:00,1,1,1,0:00:00.0,3,0,25,C\n2024-01-01 10:00:10,1,1,2,0:00:10.0,3.1,0,25,C\n"
+    "2024-01-01 10:00:11,2,2,3,0:00:00.5,3.2,5,25,C\n"
+)
+CHINESE = (
+    "数据序号,循环号,工步号,工步类型,时间,总时间,电流(A),电压(V),容量(Ah),绝对时间,功率(W),temp1_1,\n"
+    "1,1,1,搁置,0:00:00,0:00:00,0,3,0,2024-01-01 10:00:00,0,25,\n"
+    "2,1,1,搁置,0:00:10,0:00:10,0,3.1,0,2024-01-01 10:00:10,0,25,\n"
+    "3,2,2,恒流充电,0:00:00.5,0:00:10.5,0.005,3.2,0,2024-01-01 10:00:11,0,25,\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"), [(BTS, "utf-8"), (BDF_LIKE, "utf-8"), (CHINESE, "utf-8"), (CHINESE, "gb18030")]
+)
+def test_dialects_of_neware(tmp_path: Path, text: str, encoding: str) -> None:
+    """Headers as published exports have them."""
+    frame = dt.read_table(write(tmp_path, text, encoding=encoding))
+    np.testing.assert_allclose(frame["time_s"], [0, 10, 10.5])
+    np.testing.assert_allclose(frame["step_time_s"], [0, 10, 0.5])
+    np.testing.assert_allclose(frame["current_A"], [0, 0, 5e-3])
+    np.testing.assert_allclose(frame["voltage_V"], [3, 3.1, 3.2])
+    assert frame["cycle"].tolist() == [1, 1, 2]
+    assert frame["step"].tolist() == [1, 1, 2]
+
+
 def test_flat_export_of_neware(shared_data: Path) -> None:
     path = shared_data / "kinetics" / "cellpy" / "neware_uio.csv"
     frame = dt.read_table(path)

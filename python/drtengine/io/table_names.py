@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from .columns import LONGEST_NAME, split_unit
 
 _NAMES = {
-    "time": "time t totaltime cumulativetime testtime elapsedtime seconds sec timeelapsed runtime",
-    "step_time": "steptime relativetime recordtime timeinstep",
-    "current": "current i cur amps amp idc im measuredcurrent currentmean we1current wecurrent",
-    "voltage": "voltage potential e ewe ecell volts v u vf ewemean we1potential wepotential potentialapplied",
-    "cycle": "cycle cycleindex cyclenumber cyclenr cycleid cycleno cyc cycn cyclecount",
-    "step": "step stepindex stepid stepnumber stepno ns",
+    "time": "time t totaltime cumulativetime testtime elapsedtime seconds sec timeelapsed runtime 时间 总时间",
+    "step_time": "steptime relativetime recordtime timeinstep 相对时间",
+    "current": "current i cur amps amp idc im measuredcurrent currentmean we1current wecurrent 电流",
+    "voltage": "voltage potential e ewe ecell volts v u vf ewemean we1potential wepotential potentialapplied 电压",
+    "cycle": "cycle cycleindex cyclenumber cyclenr cycleid cycleno cyc cycn cyclecount 循环号 循环序号",
+    "step": "step stepindex stepid stepnumber stepno ns 工步号 工步序号",
     "scan_rate": "scanrate sweeprate",
-    "temperature": "temperature temp",
-    "date": "date datetime datetimestamp absolutetime realtime systemtime timestamp",
+    "temperature": "temperature temp 温度",
+    "date": "date datetime datetimestamp absolutetime realtime systemtime timestamp 绝对时间 系统时间",
 }
 _BY_NAME = {name: quantity for quantity, names in _NAMES.items() for name in names.split()}
 COLUMN = {
@@ -31,6 +31,8 @@ COLUMN = {
     "temperature": "temperature_C",
 }
 """Columns of the result by quantity, in their order."""
+_EITHER_TIME = ("time", "时间")
+"""Names of a time that is that within steps where another column has the total."""
 _DIMENSION = {"step_time": "time", "cycle": "number", "step": "number"}
 _RATE = re.compile(r"(?P<name>.*?)[\s_]*[(\[/_ ]*(?P<unit>m?v)[\s_/·]*s(?:\^?-1)?[)\]]?$", re.IGNORECASE)
 
@@ -52,7 +54,7 @@ def understand_names(names: Sequence[str]) -> list[Column]:
         column = understand_name(name.strip(), index)
         if column is not None and column.quantity not in columns:
             columns[column.quantity] = column
-        elif column is not None and column.quantity == "time" and _key(columns["time"].name) == "time":
+        elif column is not None and column.quantity == "time" and _key(columns["time"].name) in _EITHER_TIME:
             # where a total time stands beside it, plain "Time" is that of the step
             columns["step_time"] = Column(
                 columns["time"].index, columns["time"].name, "step_time", columns["time"].factor
@@ -62,7 +64,7 @@ def understand_names(names: Sequence[str]) -> list[Column]:
 
 
 def _key(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", split_unit(name)[0].lower().split("(h:")[0])
+    return re.sub(r"[^a-z0-9\u4e00-\u9fff]", "", split_unit(name)[0].lower().split("(h:")[0])
 
 
 def understand_name(name: str, index: int) -> Column | None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _HEADER_WITHIN = 300
+_NAMES_WITHIN = 65_536
+_VOLTAGE_IN_GB = "电压".encode("gb18030")
 _WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".ods")
 _AT_REST = "Open Circuit Voltage"
 _NB_HEADER = re.compile(r"Nb header lines\s*:\s*(\d+)")
@@ -38,7 +40,7 @@ def read_text_table(path: Path) -> Measured:
     """
     if path.suffix.lower() in _WORKBOOKS:
         raise UnreadableFile(f"{path} is a workbook: read_table(pandas.read_excel({path.name!r})) takes a sheet of it")
-    lines = read_lines(path)
+    lines = _lines(path)
     notes: list[str] = []
     layered = _layers(lines)
     if layered is not None:
@@ -49,6 +51,17 @@ def read_text_table(path: Path) -> Measured:
         table["current"] = np.zeros(table["voltage"].size)
         notes.append("no current is recorded at open circuit: it was taken as zero")
     return Measured(table, notes)
+
+
+def _lines(path: Path) -> list[str]:
+    """Give the lines of a text file, those of a Chinese export in its national encoding too."""
+    with path.open("rb") as stream:
+        if _VOLTAGE_IN_GB not in stream.read(_NAMES_WITHIN):
+            return read_lines(path)
+    return path.read_bytes().decode("gb18030", errors="replace").replace("\r\n", "\n").split("\n")
+
+
+# flat tables
 
 
 def _find_header(file: Path, lines: Sequence[str]) -> tuple[int, str | None, list[Column]]:
