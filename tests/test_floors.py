@@ -38,7 +38,7 @@ SIDEWAYS = {  # allowed above the second floor
 }
 FACE = "__init__"  # gathers the public names; nothing imports from it, but for the version
 
-HEAVY = ("scipy", "xarray", "pandas", "matplotlib", "typer", "rich", "cvxpy", "h5netcdf", "h5py", "joblib")
+HEAVY = ("scipy", "xarray", "pandas", "matplotlib", "typer", "rich", "cvxpy", "h5netcdf", "h5py", "joblib", "fastnda")
 # The CLI is imported by its own command alone, and reports a missing typer or rich itself.
 HEAVY_AT_TOP = {"cli": ("typer", "rich", "numpy")}
 ANYWHERE = {*HEAVY, "numpy", "drtengine"}

@@ -6,12 +6,12 @@ or from an installed package through an entry point of the group "drtengine.read
 
 from __future__ import annotations
 
-from . import delimited, eclab, zahner
+from . import delimited, eclab, mpr, zahner
 from .reading import read
 from .registry import Reader, readers, register
 from .tables import read_table
 
-for _reader in (delimited.READER, eclab.READER, zahner.READER):
+for _reader in (delimited.READER, eclab.READER, mpr.READER, zahner.READER):
     register(_reader)
 
 __all__ = ["Reader", "read", "read_table", "readers", "register"]

@@ -62,8 +62,10 @@ _PREFIXED_UNITS = {
     "a": "current",
     "amp": "current",
     "amps": "current",
+    "ampere": "current",
     "s": "time",
     "sec": "time",
+    "second": "time",
     "seconds": "time",
 }
 PREFIXES = {
@@ -82,6 +84,8 @@ PREFIXES = {
     "G": 1e9,
 }
 
+LONGEST_NAME = 60
+"""Longer cells are no names: patterns would take minutes on the longest lines of some file."""
 _UNIT_IN_NAME = (
     re.compile(r"^(?P<name>.+?)\s*[(\[{]\s*(?P<unit>[^()\[\]{}]+?)\s*[)\]}]$"),  # Z' (ohm), Phase [deg]
     re.compile(r"^(?P<name>.+?)\s*/\s*(?P<unit>[^/]+)$"),  # Re(Z)/Ohm, Frequency / Hz
@@ -139,7 +143,7 @@ def understand(name: str, index: int = 0) -> Column | None:
 
 def split_unit(name: str) -> tuple[str, tuple[str, float, bool] | None]:
     """Split "Re(Z)/Ohm" into "Re(Z)" and what its unit means."""
-    for pattern in _UNIT_IN_NAME:
+    for pattern in _UNIT_IN_NAME if len(name) <= LONGEST_NAME else ():
         match = pattern.match(name)
         unit = parse_unit(match["unit"]) if match else None
         if match and unit:
@@ -217,7 +221,7 @@ def understand_wide(names: Sequence[str]) -> WideColumns | None:
     """
     parts: dict[str, dict[float, Column]] = {"re": {}, "im": {}}
     for index, name in enumerate(names):
-        match = _FREQUENCY_IN_NAME.match(name.strip())
+        match = _FREQUENCY_IN_NAME.match(name.strip()) if len(name) <= LONGEST_NAME else None
         column = understand(match["name"], index) if match else None
         if match is None or column is None or column.quantity not in parts:
             continue
