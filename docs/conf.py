@@ -1,5 +1,6 @@
 """Settings of Sphinx; `nox -s docs` builds the pages."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -31,13 +32,28 @@ nb_execution_mode = "cache"  # what has not changed is not run again
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 
-default_role = "py:obj"  # `gamma` in a docstring
+default_role = "py:obj"
 autosummary_generate = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # docstrings say the types, and shapes and units with them
 napoleon_google_docstring = False
-napoleon_use_ivar = True
+napoleon_custom_sections = [("Attributes", "params_style")]  # no links: many classes have a tau
+napoleon_use_param = False  # nor from "shape [tau]"
 napoleon_use_rtype = False
+doctest_test_doctest_blocks = ""  # docstrings have their own test, tests/test_documentation.py
 
 html_theme = "furo"
 html_title = "drtengine"
+
+
+def _single_backticks(app, what, name, obj, options, lines):
+    """Let `fit_drt` in a docstring be a link, and `gamma`, which is the name of many things, plain code."""
+    public = {*drtengine.__all__, "drtengine"}
+    link = re.compile(r"(?<![`:])`(?!_)([^`<>]+?)`(?![`_])")
+    for number, line in enumerate(lines):
+        lines[number] = link.sub(lambda m: m[0] if m[1].split(".")[0] in public else f"``{m[1]}``", line)
+
+
+def setup(app):
+    """Hook into autodoc."""
+    app.connect("autodoc-process-docstring", _single_backticks, priority=1)
