@@ -55,5 +55,5 @@ def _single_backticks(app, what, name, obj, options, lines):
 
 
 def setup(app):
-    """Hook into autodoc."""
+    """Connect to autodoc."""
     app.connect("autodoc-process-docstring", _single_backticks, priority=1)
