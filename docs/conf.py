@@ -33,6 +33,7 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 
 default_role = "py:obj"
+smartquotes = False  # Z'' is Z double prime
 autosummary_generate = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # docstrings say the types, and shapes and units with them
@@ -54,6 +55,13 @@ def _single_backticks(app, what, name, obj, options, lines):
         lines[number] = link.sub(lambda m: m[0] if m[1].split(".")[0] in public else f"``{m[1]}``", line)
 
 
+def _no_constructor(app, what, name, obj, options, signature, return_annotation):
+    """Leave out the arguments of results, which nobody makes by hand; their attributes are listed below."""
+    if what == "class" and "; made by" in (obj.__doc__ or ""):
+        return "", ""
+
+
 def setup(app):
     """Connect to autodoc."""
+    app.connect("autodoc-process-signature", _no_constructor)
     app.connect("autodoc-process-docstring", _single_backticks, priority=1)
