@@ -58,6 +58,19 @@ Mixing mixing(ConstVectorView draws) {
   return {count / time, std::sqrt(total / within)};
 }
 
+std::vector<Mixing> mixing_of_columns(const RowMatrix& draws) {
+  std::vector<Mixing> columns;
+  for (Index i = 0; i < draws.cols(); ++i) {
+    const Vector column = draws.col(i);
+    columns.push_back(mixing(column));
+  }
+  return columns;
+}
+
+bool has_mixed(const std::vector<Mixing>& columns) {
+  return std::ranges::all_of(columns, [](const Mixing& m) { return m.ess >= kEnoughDraws && m.r_hat <= kMixed; });
+}
+
 double quantile(Vector& values, double probability) {
   const double place = probability * static_cast<double>(values.size() - 1);
   const auto below = static_cast<Index>(place);
@@ -84,14 +97,13 @@ Samples::Samples(Index n_spectra, Index n_nodes, Index n_quantities, const Sampl
   numbers = RowMatrix::Constant(n_spectra * options.n_draws, n_quantities - n_nodes, kNaN);
 }
 
-void Samples::put(Index spectrum, const RowMatrix& draws, const RowMatrix& monotone, const SamplingOptions& options) {
-  const Index n_nodes = monotone.cols();
+void Samples::put(Index spectrum, const RowMatrix& draws, const std::vector<Mixing>& nodes,
+                  const SamplingOptions& options) {
+  const auto n_nodes = static_cast<Index>(nodes.size());
   Vector ess(n_nodes), ratio(n_nodes);
   for (Index i = 0; i < n_nodes; ++i) {
-    const Vector column = monotone.col(i);
-    const Mixing m = mixing(column);
-    ess[i] = m.ess;
-    ratio[i] = m.r_hat;
+    ess[i] = nodes[static_cast<std::size_t>(i)].ess;
+    ratio[i] = nodes[static_cast<std::size_t>(i)].r_hat;
   }
   if (!ess.hasNaN()) {
     r_hat[spectrum] = ratio.maxCoeff();

@@ -12,6 +12,8 @@ namespace {
 
 constexpr Index kRowBlock = 8;
 constexpr double kLowestLog = -80, kHighestLog = 60;
+constexpr Index kWide = 6;      // directions along which the posterior is much wider than its curvature at the mode says
+constexpr int kIterations = 12;
 constexpr double kHold = 1e-6;  // precision of f about its level where nothing is said
 
 Index whole_blocks(Index n) { return (n + kRowBlock - 1) / kRowBlock * kRowBlock; }
@@ -39,6 +41,22 @@ void multiply(const RowMatrix& M, Entries entries, const double* in, double* out
       for (Index r = 0; r < kRowBlock; ++r) store(out + (i + r) * kChains + group, sum[r]);
     }
   }
+}
+
+// An orthonormal basis [node, kWide] of about the directions in which the covariance S is largest, by subspace
+// iteration.
+Eigen::MatrixXd widest_directions(const Eigen::MatrixXd& S) {
+  const Index n = S.rows();
+  Eigen::MatrixXd Q(n, std::min(kWide, n));
+  for (Index k = 0; k < Q.cols(); ++k) Q.col(k) = S.col(k * n / Q.cols());
+  for (int iteration = 0; iteration < kIterations; ++iteration) {
+    Q = (S * Q).eval();
+    for (Index k = 0; k < Q.cols(); ++k) {
+      for (Index j = 0; j < k; ++j) Q.col(k) -= Q.col(j).dot(Q.col(k)) * Q.col(j);
+      Q.col(k).normalize();
+    }
+  }
+  return Q;
 }
 
 }  // namespace
@@ -90,6 +108,30 @@ LogPosterior::LogPosterior(const ReducedProblem& problem, const LogFit& fit, dou
   const RowMatrix inverse = factor.matrixL().solve(Eigen::MatrixXd::Identity(n_, n_));
   whitening_transposed_ = with_whole_blocks(inverse);
   whitening_ = whitening_transposed_.transpose();
+}
+
+void LogPosterior::rescale(const Eigen::MatrixXd& draws, Panel& z) {
+  const Eigen::MatrixXd centred = draws.colwise() - draws.rowwise().mean();
+  const Eigen::MatrixXd S = centred * centred.transpose() / static_cast<double>(draws.cols());
+  const Eigen::MatrixXd Q = widest_directions(S);
+  const Eigen::MatrixXd within = Q.transpose() * S * Q - Eigen::MatrixXd::Identity(Q.cols(), Q.cols());
+  Eigen::MatrixXd wanted = Eigen::MatrixXd::Identity(n_, n_) + Q * within * Q.transpose();
+  // an upper factor, wanted = U U', is the lower one of the matrix turned round
+  wanted = wanted.reverse().eval();
+  const Eigen::LLT<Eigen::MatrixXd> turned(wanted);
+  if (turned.info() != Eigen::Success) return;  // as good as before
+  const Eigen::MatrixXd lower = turned.matrixL();
+  const RowMatrix U = lower.reverse();
+  const RowMatrix old = whitening_.topLeftCorner(n_, n_);
+  whitening_ = with_whole_blocks(old * U);
+  whitening_transposed_ = whitening_.transpose();
+  for (Index i = n_ - 1; i >= 0; --i) {  // z = U^-1 z
+    for (Index c = 0; c < kChains; ++c) {
+      double sum = z[at(i, c)];
+      for (Index k = i + 1; k < n_; ++k) sum -= U(i, k) * z[at(k, c)];
+      z[at(i, c)] = sum / U(i, i);
+    }
+  }
 }
 
 PerChain LogPosterior::evaluate(const Panel& z, Panel& gradient) {

@@ -9,9 +9,11 @@
 namespace drtengine {
 namespace {
 
-constexpr Index kWarmUp = 150;  // rounds, in which the length of steps is found
+// Rounds before the first draw: the length of steps is found, then, twice, the coordinates are changed after so many.
+constexpr Index kWarmUp = 60, kAdapting[] = {80, 160}, kSettling = 60;
+constexpr Index kMostThinning = 8;
 constexpr double kFirstStep = 0.3, kAcceptance = 0.8;
-constexpr int kFewestSteps = 4, kMostSteps = 12;  // of a round
+constexpr int kFewestSteps = 8, kMostSteps = 24;  // of a trajectory
 constexpr double kJitter = 0.2;                   // of the length of steps
 constexpr double kDiverged = 1000;                // error of the energy
 constexpr double kLeastNoise2 = 1e-14;            // of the mean square of the data: noise-free data have an end too
@@ -47,8 +49,38 @@ class Chains {
         momentum_(z_),
         log_gamma_(z_) {
     random_.fill_normal(z_.data(), static_cast<Index>(count_));
-    potential_ = posterior_.evaluate(z_, gradient_);
-    for (Index c = 0; c < kChains; ++c) keep(c);
+    evaluate_all();
+  }
+
+  // Lets the step and, from where the chains go, the coordinates become what suits them.
+  void warm_up() {
+    run(kWarmUp);
+    for (const Index rounds : kAdapting) {
+      Eigen::MatrixXd seen(posterior_.size(), rounds * kChains);
+      for (Index round = 0; round < rounds; ++round) {
+        run(1);
+        seen.middleCols(round * kChains, kChains) =
+            Eigen::Map<const RowMatrix>(z_.data(), posterior_.size(), kChains);
+      }
+      posterior_.rescale(seen, z_);
+      evaluate_all();
+      step_ = StepSize();
+    }
+    run(kSettling);
+    divergences_ = 0;
+  }
+
+  // A round with the step found; returns the acceptance.
+  double advance() { return advance(step_.found()); }
+
+  const Panel& log_gamma() const { return log_gamma_; }
+  double rss(Index c) const { return rss_[static_cast<std::size_t>(c)]; }
+  double squared_differences(Index c) const { return roughness_[static_cast<std::size_t>(c)]; }
+  std::int32_t divergences() const { return divergences_; }
+
+ private:
+  void run(Index rounds) {
+    for (Index round = 0; round < rounds; ++round) step_.learn(advance(step_.now()));
   }
 
   // One trajectory in each chain; returns their mean probability of acceptance.
@@ -88,18 +120,15 @@ class Chains {
     return acceptance;
   }
 
-  const Panel& log_gamma() const { return log_gamma_; }
-  double rss(Index c) const { return rss_[static_cast<std::size_t>(c)]; }
-  double squared_differences(Index c) const { return roughness_[static_cast<std::size_t>(c)]; }
-  std::int32_t divergences() const { return divergences_; }
-  void forget_divergences() { divergences_ = 0; }
-
- private:
   void push(const PerChain& step, double share) {
     for (std::size_t k = 0; k < count_; ++k) momentum_[k] -= share * step[k % kChains] * trial_gradient_[k];
   }
   void add_kinetic(PerChain& energy) const {
     for (std::size_t k = 0; k < count_; ++k) energy[k % kChains] += momentum_[k] * momentum_[k] / 2;
+  }
+  void evaluate_all() {
+    potential_ = posterior_.evaluate(z_, gradient_);
+    for (Index c = 0; c < kChains; ++c) keep(c);
   }
   void keep(Index c) {
     for (Index i = 0; i < posterior_.size(); ++i) {
@@ -111,7 +140,8 @@ class Chains {
 
   LogPosterior& posterior_;
   RandomStream& random_;
-  std::size_t count_;
+  StepSize step_;
+  std::size_t count_;  // of coordinates, all chains
   Panel z_, gradient_, trial_, trial_gradient_, momentum_, log_gamma_;
   PerChain potential_, rss_{}, roughness_{};
   std::int32_t divergences_ = 0;
@@ -162,26 +192,37 @@ class Worker {
     LogPosterior posterior(problem, fit, h_, prior);
     RandomStream random = RandomStream::of(options_.seed, Z_.row(s).data(), Z_.cols());
     Chains chains(posterior, random);
-    StepSize step;
-    for (Index round = 0; round < kWarmUp; ++round) step.learn(chains.advance(step.now()));
-    chains.forget_divergences();
+    chains.warm_up();
 
     const Index n = design_.n_basis, rounds = options_.rounds();
     RowMatrix logs(rounds * kChains, n), draws(rounds * kChains, n_quantities());
     double acceptance = 0;
-    for (Index round = 0; round < rounds; ++round) {
-      acceptance += chains.advance(step.found()) / static_cast<double>(rounds);
-      for (Index c = 0; c < kChains; ++c) {
-        const Index row = round * kChains + c;
-        for (Index i = 0; i < n; ++i) {
-          logs(row, i) = chains.log_gamma()[static_cast<std::size_t>(i * kChains + c)];
+    Index advanced = 0;
+    const auto fill = [&](Index first, Index thinning) {
+      for (Index round = first; round < rounds; ++round) {
+        for (Index i = 0; i < thinning; ++i, ++advanced) acceptance += chains.advance();
+        for (Index c = 0; c < kChains; ++c) {
+          const Index row = round * kChains + c;
+          for (Index i = 0; i < n; ++i) logs(row, i) = chains.log_gamma()[static_cast<std::size_t>(i * kChains + c)];
+          draw_others(problem, prior, chains.rss(c), chains.squared_differences(c), size, random, logs, row, draws);
         }
-        draw_others(problem, prior, chains.rss(c), chains.squared_differences(c), size, random, logs, row, draws);
       }
+    };
+    fill(0, 1);
+    std::vector<Mixing> nodes = mixing_of_columns(logs);
+    // where chains move slowly, every other draw gives way to one further on
+    for (Index thinning = 2; thinning <= kMostThinning && !has_mixed(nodes); thinning *= 2) {
+      const Index kept = (rounds + 1) / 2;
+      for (Index round = 1; round < kept; ++round) {
+        logs.middleRows(round * kChains, kChains) = logs.middleRows(2 * round * kChains, kChains).eval();
+        draws.middleRows(round * kChains, kChains) = draws.middleRows(2 * round * kChains, kChains).eval();
+      }
+      fill(kept, thinning);
+      nodes = mixing_of_columns(logs);
     }
     draws.middleCols(n, functionals_.cols()) = draws.leftCols(n) * functionals_;
-    result_.put(s, draws, logs, options_);
-    result_.acceptance[s] = acceptance;
+    result_.put(s, draws, nodes, options_);
+    result_.acceptance[s] = acceptance / static_cast<double>(advanced);
     result_.divergences[static_cast<std::size_t>(s)] = chains.divergences();
   }
 

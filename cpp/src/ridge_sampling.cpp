@@ -69,7 +69,7 @@ class Worker {
     draws.leftCols(outputs_.cols()) = x.leftCols(n) * outputs_;
     draws.middleCols(outputs_.cols(), n_free) = x.rightCols(n_free) * design_.scale.tail(n_free).asDiagonal();
     draws.rightCols(1).setConstant(std::sqrt(noise2));
-    result_.put(s, draws, draws.leftCols(n_nodes_), options_);
+    result_.put(s, draws, mixing_of_columns(draws.leftCols(n_nodes_)), options_);
     const auto moves = static_cast<double>(kChains * (kWarmUp + rounds));
     result_.acceptance[s] = 1 - static_cast<double>(normal.given_up()) / moves;
     result_.divergences[static_cast<std::size_t>(s)] = static_cast<std::int32_t>(normal.given_up());

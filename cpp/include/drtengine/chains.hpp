@@ -23,6 +23,22 @@ struct SamplingOptions {
   Index rounds() const { return (n_draws + kChains - 1) / kChains; }
 };
 
+// Split R-hat, and the effective number of draws from the autocorrelations of all chains, summed as long as pairs
+// are positive and fall: Gelman et al., Bayesian Data Analysis (3rd ed.), 11.4 and 11.5; Geyer,
+// doi:10.1214/ss/1177011137.
+struct Mixing {
+  double ess, r_hat;
+};
+Mixing mixing(ConstVectorView draws);  // [round * kChains]
+
+// The same of every column [draw, quantity].
+std::vector<Mixing> mixing_of_columns(const RowMatrix& draws);
+
+// Below this number of effective draws, or above this R-hat, chains should have run longer (Vehtari et al.,
+// doi:10.1214/20-BA1221).
+inline constexpr double kEnoughDraws = 400, kMixed = 1.01;
+bool has_mixed(const std::vector<Mixing>& columns);
+
 // Of every spectrum. NaN where status is not kOk.
 struct Samples {
   RowMatrix low, high;        // [spectrum, quantity]
@@ -37,18 +53,9 @@ struct Samples {
 
   Samples(Index n_spectra, Index n_nodes, Index n_quantities, const SamplingOptions& options);
 
-  // Takes in the draws [draw, quantity] of one spectrum: the nodes' columns, then the others. `monotone` [draw, node]
-  // may be any increasing function of the nodes' columns; how well chains have mixed is told by it.
-  void put(Index spectrum, const RowMatrix& draws, const RowMatrix& monotone, const SamplingOptions& options);
+  // Takes in the draws [draw, quantity] of one spectrum, the nodes' columns first, and how well these have mixed.
+  void put(Index spectrum, const RowMatrix& draws, const std::vector<Mixing>& nodes, const SamplingOptions& options);
 };
-
-// Split R-hat, and the effective number of draws from the autocorrelations of all chains, summed as long as pairs
-// are positive and fall: Gelman et al., Bayesian Data Analysis (3rd ed.), 11.4 and 11.5; Geyer,
-// doi:10.1214/ss/1177011137.
-struct Mixing {
-  double ess, r_hat;
-};
-Mixing mixing(ConstVectorView draws);  // [round * kChains]
 
 // The quantile of sorted or unsorted values, linear between them; reorders them.
 double quantile(Vector& values, double probability);

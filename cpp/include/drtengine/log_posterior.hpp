@@ -36,6 +36,10 @@ class LogPosterior {
   Index size() const { return n_; }
   Index panel_size() const { return padded_ * kChains; }
 
+  // Changes the coordinates such that `draws` [node, draw] of z would have variance one also where they are widest,
+  // and z with them. What was evaluated is void.
+  void rescale(const Eigen::MatrixXd& draws, Panel& z);
+
   // -ln p and its gradient, in the whitened coordinates z. Keeps what `log_gamma` and the like give.
   PerChain evaluate(const Panel& z, Panel& gradient);
 
