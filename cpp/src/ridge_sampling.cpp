@@ -55,11 +55,12 @@ class Worker {
     const Vector mean = llt.solve(design_.A.transpose() * w2.cwiseProduct(z));
     TruncatedNormal normal(mean, H / noise2, n_constrained_);
     RandomStream random = RandomStream::of(options_.seed, Z_.row(s).data(), Z_.cols());
-    const Index rounds = options_.rounds();
+    const bool free = n_constrained_ == 0;  // then moves forget all
+    const Index rounds = options_.rounds(), warm_up = free ? 0 : kWarmUp;
     Eigen::MatrixXd x(rounds * kChains, design_.size());
     for (Index c = 0; c < kChains; ++c) {
       normal.start(mode);
-      for (Index i = 0; i < kWarmUp; ++i) normal.advance(random);
+      for (Index i = 0; i < warm_up; ++i) normal.advance(random);
       for (Index round = 0; round < rounds; ++round) {
         normal.advance(random);
         x.row(round * kChains + c) = normal.x().transpose();
@@ -69,8 +70,9 @@ class Worker {
     draws.leftCols(outputs_.cols()) = x.leftCols(n) * outputs_;
     draws.middleCols(outputs_.cols(), n_free) = x.rightCols(n_free) * design_.scale.tail(n_free).asDiagonal();
     draws.rightCols(1).setConstant(std::sqrt(noise2));
-    result_.put(s, draws, mixing_of_columns(draws.leftCols(n_nodes_)), options_);
-    const auto moves = static_cast<double>(kChains * (kWarmUp + rounds));
+    const auto count = static_cast<double>(rounds * kChains), moves = count + static_cast<double>(warm_up * kChains);
+    const std::vector<Mixing> independent(static_cast<std::size_t>(n_nodes_), Mixing{count, 1});
+    result_.put(s, draws, free ? independent : mixing_of_columns(draws.leftCols(n_nodes_)), options_);
     result_.acceptance[s] = 1 - static_cast<double>(normal.given_up()) / moves;
     result_.divergences[static_cast<std::size_t>(s)] = static_cast<std::int32_t>(normal.given_up());
   }
