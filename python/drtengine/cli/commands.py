@@ -85,6 +85,10 @@ def drt(
     band: Annotated[
         float | None, typer.Option(help="Level of a band of γ, such as 0.95, with --method log or auto.")
     ] = DEFAULT["band"],
+    band_kind: Annotated[
+        str,
+        typer.Option(help="calibrated, one-sided, simultaneous, or sampled, which goes with --method log and ridge."),
+    ] = DEFAULT["band_kind"],
     basis: Annotated[str, typer.Option(help="Basis functions, such as piecewise_linear.")] = DEFAULT["basis"],
     order: Annotated[int, typer.Option(help="Derivative of γ that is penalised: 0, 1 or 2.")] = DEFAULT["order"],
     lambda_: Annotated[
@@ -121,7 +125,8 @@ def drt(
     """Invert impedance spectra and write γ(τ) as tables and figures."""
     with terminal.reporting():
         options = {
-            "method": method, "band": band, "basis": basis, "order": order, "lambda_": _number_or_name(lambda_),
+            "method": method, "band": band, "band_kind": band_kind, "basis": basis, "order": order,
+            "lambda_": _number_or_name(lambda_),
             "weights": weights, "part": part, "tau": _tau(tau), "nonneg": nonneg, "inductance": inductance,
             "capacitance": capacitance, "f_min": f_min, "f_max": f_max, "area": area, "n_threads": threads,
         }  # fmt: skip
