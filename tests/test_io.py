@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -115,7 +116,7 @@ def test_spectra_with_and_without_a_coordinate(folder: Path) -> None:
         ("empty.csv", "empty.csv is empty"),
         (
             "data.mpr",
-            r"data\.mpr: no reader recognises this file; known are 'delimited' .*, 'eclab' .*, 'zahner' .*\.ism",
+            r"data\.mpr: no reader recognises this file; known are .*'delimited' .*, 'eclab' .*, 'zahner' .*\.ism",
         ),
         ("none", "the folder .*none has no file in it"),
     ],
@@ -236,7 +237,9 @@ def test_every_text_file_of_the_shared_data_is_read_or_refused(shared_data: Path
         if "EIS_state_V" in path.name:  # under current, suspicious: tested elsewhere
             continue
         try:
-            campaign = read(path)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message=".*uncalibrated", category=DataWarning)
+                campaign = read(path)
         except UnreadableFile as error:
             text = str(error)
             assert str(path) in text
@@ -244,4 +247,4 @@ def test_every_text_file_of_the_shared_data_is_read_or_refused(shared_data: Path
         read_count += 1
         assert (campaign.frequency[campaign.is_point] > 0).all()
         assert np.isfinite(campaign.Z[campaign.is_point]).all()
-    assert read_count > 60
+    assert read_count > 70

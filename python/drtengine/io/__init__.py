@@ -6,12 +6,12 @@ or from an installed package through an entry point of the group "drtengine.read
 
 from __future__ import annotations
 
-from . import delimited, eclab, zahner
+from . import chinstruments, delimited, eclab, excel, gamry, relaxis, versastudio, zahner, zplot
 from .reading import read
 from .registry import Reader, readers, register
 from .tables import read_table
 
-for _reader in (delimited.READER, eclab.READER, zahner.READER):
-    register(_reader)
+for _format in (delimited, eclab, zahner, gamry, zplot, versastudio, relaxis, chinstruments, excel):
+    register(_format.READER)
 
 __all__ = ["Reader", "read", "read_table", "readers", "register"]

@@ -27,7 +27,7 @@ _QUANTITIES: dict[str, tuple[str, str]] = {
     "phase": ("angle", "phase phasez zphase zphz phz phaseangle theta thetaz phi arg argz"),
     "time": ("time", "time elapsedtime testtime times"),
     "cycle": ("number", "cycle cyclenumber cyclenr cycleno cycleindex cyclecount cyc"),
-    "voltage": ("voltage", "ewe voltage potential vdc edc dcpotential dcvoltage"),
+    "voltage": ("voltage", "e ewe voltage potential vdc edc dcpotential dcvoltage"),
     "current": ("current", "i current idc dccurrent"),
     "temperature": ("temperature", "temperature temp ambienttemperature celltemperature"),
 }

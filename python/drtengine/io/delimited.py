@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import UnreadableFile
 from ..spectrum import Spectrum
+from .beside import cut_columns, side_by_side, title_above
 from .columns import (
     WideColumns,
     hold_impedance,
@@ -21,13 +22,15 @@ from .columns import (
     understand_all,
     understand_wide,
 )
+from .metadata import complete, known
 from .registry import Reader
 from .sweeps import as_complex, spectra_from_table, unit_notes
-from .text import Layout, Table, build_table, decode, read_lines, split_cells, to_number
+from .text import Layout, Table, build_table, decode, looks_like_number, read_lines, split_cells, to_number
 
 _SEPARATORS = ("\t", ";", ",", None)
 _MAY_BE_HEADER = re.compile(r"freq|hz|\bf\b|re.*im", re.IGNORECASE)
 _HEADERLESS = ("frequency / Hz", "Z' / ohm", "Z'' / ohm")
+_ABOVE, _ABOVE_BUT_TITLES = "nothing above it was read", "above it only the titles were read"
 _WHAT_IS_NEEDED = (
     "needed are a column of frequency with Z' and Z'', or with |Z| and phase, under names such as "
     "'Frequency / Hz', 'Re(Z)/Ohm', '-Im(Z)/Ohm' (or three columns f, Z', Z'' without a header)"
@@ -46,16 +49,23 @@ def read_delimited(path: Path) -> list[Spectrum]:
     UnreadableFile
         If there is no such table, or one of its lines cannot be read.
     """
-    lines = read_lines(path)
+    return spectra_of_lines(path, read_lines(path))
+
+
+def spectra_of_lines(path: Path, lines: Sequence[str]) -> list[Spectrum]:
+    """Read the spectra of a delimited text given as lines; `path` names it in messages."""
     for number, line in enumerate(lines):
         if not _MAY_BE_HEADER.search(line):
             continue
         for separator in _SEPARATORS:
             names = _header_cells(line, separator)
+            groups = side_by_side(names)
             wide = understand_wide(names)
             layout = Layout(path, lines, number + 1, separator, names)
-            if wide:
+            if wide and not groups:
                 return _read_wide(layout, wide)
+            if groups:
+                return _read_beside(layout, groups)
             if hold_impedance(understand_all(names)[0]):
                 return _read_long(layout)
     return _read_headerless(path, lines)
@@ -74,6 +84,18 @@ def _header_cells(line: str, separator: str | None) -> list[str]:
     return cells
 
 
+def _read_beside(layout: Layout, groups: Sequence[Sequence[int]]) -> list[Spectrum]:
+    """Read a table with several spectra side by side; a title above the columns of each becomes a coordinate."""
+    spectra = []
+    for group in groups:
+        title = next(filter(None, (title_above(layout, i) for i in group)), "")
+        found = _read_long(cut_columns(layout, group))
+        if title:
+            found = [replace(s, notes=[note.replace(_ABOVE, _ABOVE_BUT_TITLES) for note in s.notes]) for s in found]
+        spectra += complete(found, known(title=title), [f"{len(groups)} spectra stand side by side"])
+    return spectra
+
+
 def _read_long(layout: Layout) -> list[Spectrum]:
     """Read a table with one point a row."""
     names = list(layout.names)
@@ -90,7 +112,7 @@ def _read_long(layout: Layout) -> list[Spectrum]:
                 f"{layout.path}, line {start}: these units do not fit their columns: {', '.join(names)}"
             )
     if any(line.strip() for line in layout.lines[: layout.start - 1]):
-        notes.insert(0, f"the header is line {layout.start}; nothing above it was read")
+        notes.insert(0, f"the header is line {layout.start}; {_ABOVE}")
     if start - layout.start > (units is not None):
         notes.append(f"nothing between the header and line {start + 1} was read" + (" but the units" if units else ""))
     table = build_table(replace(layout, start=start, names=names), required_columns(columns))
@@ -102,11 +124,7 @@ def _first_data_line(layout: Layout, frequency: int) -> tuple[int, list[str] | N
     units = None
     for index in range(layout.start, min(layout.start + 4, len(layout.lines))):
         cells = split_cells(layout.lines[index], layout.separator)
-        try:
-            is_data = len(cells) > frequency and not np.isnan(to_number(cells[frequency], ","))
-        except ValueError:
-            is_data = False
-        if is_data:
+        if len(cells) > frequency and looks_like_number(cells[frequency]):
             return index, units
         if units is None and len(cells) > frequency and parse_unit(cells[frequency]):
             units = cells
@@ -205,7 +223,13 @@ def _what_was_found(lines: Sequence[str], start: int) -> str:
 
 
 def _recognizes(path: Path, head: bytes) -> bool:
-    return path.suffix.lower() in READER.suffixes and decode(head) is not None
+    text = decode(head)
+    if text is None or path.suffix.lower() in READER.suffixes:
+        return text is not None
+    lines = [line for line in text.splitlines() if line.strip() and line.lstrip()[0] not in "#%"]
+    if lines and 3 in (_width_of_numbers(lines[0], separator) for separator in _SEPARATORS):
+        return True  # under whatever name
+    return any(_MAY_BE_HEADER.search(line) and re.search(r"[\t;,]|\s\s", line.strip()) for line in lines)
 
 
 READER = Reader(

@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import UnreadableFile
 from ..spectrum import Spectrum
 from .columns import hold_impedance, required_columns, understand_all
+from .metadata import Coordinate, complete, known, named_values, number, parse_date
 from .registry import Reader
 from .sweeps import spectra_from_table
 from .text import Layout, build_table, decode, read_lines
@@ -25,7 +26,8 @@ def read_eclab(path: Path) -> list[Spectrum]:
 
     The header block may be missing, and even the line of column names if the seven columns are time, cycle,
     frequency, Re, -Im, |Z| and phase, which modulus and phase prove. Coordinates: cycle, time (s, start of
-    the sweep), voltage (V) and current (A) as means over the sweep where the file has them.
+    the sweep), voltage (V) and current (A) as means over the sweep where the file has them; date (start of the
+    acquisition), area (cm²) and comment from the header.
 
     Raises
     ------
@@ -53,7 +55,17 @@ def read_eclab(path: Path) -> list[Spectrum]:
             "needed are freq/Hz, Re(Z)/Ohm and -Im(Z)/Ohm"
         )
     table = build_table(Layout(path, lines, start, "\t", names), required_columns(columns))
-    return spectra_from_table(table, columns, notes + remarks)
+    return complete(spectra_from_table(table, columns, notes + remarks), _coordinates(lines[: start - 1]))
+
+
+def _coordinates(header: Sequence[str]) -> dict[str, Coordinate]:
+    """Collect what the header says; its dates put the month first in every language."""
+    values = named_values(header, " : ")
+    return known(
+        date=parse_date(values.get("Acquisition started on", ""), month_first=True)[0],
+        area=number(values.get("Electrode surface area")),
+        comment=values.get("Comments"),
+    )
 
 
 def _header_lines(path: Path, lines: Sequence[str]) -> int:

@@ -15,9 +15,9 @@ from typing import TypeAlias
 import numpy as np
 
 from ..campaign import Campaign
-from ..errors import DataWarning, InvalidInput, UnreadableFile
+from ..errors import DataWarning, InvalidInput, MissingExtra, UnreadableFile
 from ..spectrum import Spectrum, looks_flipped
-from .registry import Reader, known_formats, reader_for, reader_named
+from .registry import UNCALIBRATED, Reader, known_formats, reader_for, reader_named
 
 PathLike: TypeAlias = str | os.PathLike[str]
 
@@ -74,10 +74,10 @@ def read(
     for done, file in enumerate(files, 1):
         try:
             of_file = _read_file(file, reader)
-        except UnreadableFile as error:
+        except (UnreadableFile, MissingExtra) as error:
             if file.named:
                 raise
-            skipped.append(str(error))
+            skipped.append(str(error) if isinstance(error, UnreadableFile) else f"{file.path}: {error}")
         else:
             spectra += [replace(spectrum, notes=()) for spectrum in of_file]
             notes += _notes_of_file(of_file)
@@ -90,7 +90,8 @@ def read(
         )
     campaign = Campaign.from_spectra(spectra)
     notes += [*campaign.notes, *(f"skipped {reason}" for reason in skipped)]
-    _warn_of_flipped_signs(notes)
+    for about in (_FLIPPED, UNCALIBRATED):
+        _warn(notes, about)
     return replace(campaign, notes=notes)
 
 
@@ -149,7 +150,7 @@ def _read_file(file: _File, reader: Reader | None) -> list[Spectrum]:
             advice = f"; known are {known_formats()}. Name one by format= if it fits, or export the data as csv"
             raise UnreadableFile(f"{path}: no reader recognises this file{advice if file.named else ''}")
         spectra = reader.read(path)
-    except UnreadableFile:
+    except (UnreadableFile, MissingExtra):
         raise
     except OSError as error:
         raise UnreadableFile(f"{path} cannot be opened: {error.strerror or error}") from error
@@ -186,8 +187,9 @@ def _notes_of_file(spectra: Sequence[Spectrum]) -> list[str]:
     return [f"{file}: {note}" for note in shared] + own
 
 
-def _warn_of_flipped_signs(notes: Sequence[str]) -> None:
-    found = [note.removesuffix(f": {_FLIPPED}") for note in notes if note.endswith(_FLIPPED)]
+def _warn(notes: Sequence[str], about: str) -> None:
+    """Turn notes that end alike into one warning."""
+    found = [note.removesuffix(f": {about}") for note in notes if note.endswith(about)]
     if found:
         more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-        warnings.warn(f"{', '.join(found[:5])}{more}: {_FLIPPED}", DataWarning, stacklevel=3)
+        warnings.warn(f"{', '.join(found[:5])}{more}: {about}", DataWarning, stacklevel=3)

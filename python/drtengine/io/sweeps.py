@@ -89,7 +89,10 @@ def _sweep(values: Mapping[str, FloatArray], Z: ComplexArray, notes: list[str]) 
         known = values[quantity][~np.isnan(values[quantity])] if quantity in values else np.empty(0)
         if known.size:
             coordinates[quantity] = float(known.mean())
-    return Spectrum(values["frequency"], Z, coordinates=coordinates, point_time=values.get("time"), notes=notes)
+    time = values.get("time")
+    if time is not None and not (np.diff(time[~np.isnan(time)]) != 0).any():
+        time = None  # one time for all points is that of the sweep
+    return Spectrum(values["frequency"], Z, coordinates=coordinates, point_time=time, notes=notes)
 
 
 def _impedance(values: Mapping[str, FloatArray], columns: Mapping[str, Column]) -> tuple[ComplexArray, list[str]]:
