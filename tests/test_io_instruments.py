@@ -71,10 +71,8 @@ def gamry(rows: Sequence[str], head: Sequence[str] = (), tail: Sequence[str] = (
 
 
 def gamry_rows() -> list[str]:
-    return [
-        f"\t{i}\t{i + 0.5}\t{f!r}\t{z.real!r}\t{z.imag!r}\t1\t{abs(z)!r}\t{float(np.degrees(np.angle(z)))!r}\t-1e-3\t3.5\t9"
-        for i, (f, z) in enumerate(zip(F.tolist(), Z.tolist(), strict=True))
-    ]
+    columns = (np.arange(11), np.arange(11) + 0.5, F, Z.real, Z.imag, np.ones(11), abs(Z), np.degrees(np.angle(Z)))
+    return ["\t".join(["", *map(str, row), "-0.125\t3.5\t9"]) for row in zip(*columns, strict=True)]
 
 
 @pytest.mark.parametrize("comma", [False, True])
@@ -97,7 +95,7 @@ def test_gamry(tmp_path: Path, comma: bool) -> None:
     np.testing.assert_array_equal(campaign.Z[0], Z)
     assert campaign.notes == ()
     assert only(path) == {
-        **{"file": "cell.DTA", "date": np.datetime64("2018-04-23T16:43:15"), "voltage": 3.5, "current": -1e-3},
+        **{"file": "cell.DTA", "date": np.datetime64("2018-04-23T16:43:15"), "voltage": 3.5, "current": -0.125},
         **{"area": 2.5, "comment": "cell 7", "time": 0.5},
     }
 

@@ -5,6 +5,7 @@ A sheet without impedance is noted. The values of formulas are those that Excel 
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -30,13 +31,13 @@ def read_excel(path: Path) -> list[Spectrum]:
     """
     require("openpyxl", "xlsx")
     import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
 
-    if path.read_bytes()[: len(_OLD)] == _OLD:
+    data = path.read_bytes()
+    if data.startswith(_OLD):
         raise UnreadableFile(f"{path} is an old Excel file (.xls), or one with a password; save it as .xlsx or csv")
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as error:
+        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
         raise UnreadableFile(f"{path}: not an Excel file, or a damaged one ({error})") from error
     spectra: list[Spectrum] = []
     refused = []
