@@ -264,12 +264,12 @@ class Campaign:
         labels = [self.label(i) for i in range(len(self))]
         notes = list(self.notes)
         if gone.any():
-            listed = _listed([labels[i] for i in np.flatnonzero(gone)])
-            notes.append(f"{gone.sum()} of {len(self)} spectra left out: {listed}")
+            which = listed([labels[i] for i in np.flatnonzero(gone)])
+            notes.append(f"{gone.sum()} of {len(self)} spectra left out: {which}")
         kept = np.flatnonzero(~gone)
         for i in kept[out[kept].any(axis=1)]:
             at = [f"{f:.4g} Hz" for f in self.frequency[i][out[i]]]
-            notes.append(f"{labels[i]}: {len(at)} point(s) left out: {_listed(at)}")
+            notes.append(f"{labels[i]}: {len(at)} point(s) left out: {listed(at)}")
         order = np.argsort(out[kept], axis=1, kind="stable")  # what is left out moves to the end, as padding
 
         def without(table: NDArray[Any]) -> NDArray[Any]:
@@ -363,7 +363,7 @@ def _mask(name: str, mask: ArrayLike | None, shape: tuple[int, ...]) -> BoolArra
     return array
 
 
-def _listed(names: Sequence[str], most: int = 12) -> str:
+def listed(names: Sequence[str], most: int = 12) -> str:
     """Name as many as one reads, and count the others."""
     rest = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + rest

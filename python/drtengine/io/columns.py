@@ -33,6 +33,7 @@ _QUANTITIES: dict[str, tuple[str, str]] = {
 }
 _BY_NAME = {name: quantity for quantity, (_, names) in _QUANTITIES.items() for name in names.split()}
 
+_COORDINATES = ("time", "cycle", "voltage", "current", "temperature", "soc", "branch", "cell", "area", "date")
 _UNITS: dict[str, tuple[str, float]] = {
     "°": ("angle", math.pi / 180),
     "º": ("angle", math.pi / 180),
@@ -135,6 +136,18 @@ def understand(name: str, index: int = 0) -> Column | None:
     if dimension != _QUANTITIES[quantity][0]:
         return None
     return Column(index, name.strip(), quantity, -factor if minus else factor, unit is not None, per_area)
+
+
+def coordinate_of(name: str) -> tuple[str, float]:
+    """Return what a column is called as a coordinate, and the factor to V, A, s or °C: "E (mV)" is voltage, 0.001."""
+    column = understand(name)
+    if column is not None and column.quantity in _COORDINATES:
+        return column.quantity, column.factor
+    bare, unit = split_unit(name.strip())
+    if unit is not None and unit[0] == "temperature" and bare.strip() in ("T", "t"):
+        return "temperature", unit[1]
+    lower = name.strip().lower()
+    return (lower if lower in _COORDINATES else name.strip()), 1.0
 
 
 def split_unit(name: str) -> tuple[str, tuple[str, float, bool] | None]:

@@ -15,10 +15,10 @@ from ..spectrum import Spectrum
 from .beside import cut_columns, side_by_side, title_above
 from .columns import (
     WideColumns,
+    coordinate_of,
     hold_impedance,
     parse_unit,
     required_columns,
-    understand,
     understand_all,
     understand_wide,
 )
@@ -166,13 +166,9 @@ def _coordinates(table: Table, indices: Sequence[int]) -> dict[str, list[float] 
         texts = table.text(index)
         if not name or not any(texts):
             continue
-        known, numbers = understand(name, index), table.numbers_or_none(index)
-        if numbers is None:
-            coordinates[name] = texts
-        elif known is None:
-            coordinates[name] = numbers.tolist()
-        else:
-            coordinates[known.quantity] = (numbers * known.factor).tolist()
+        numbers = table.numbers_or_none(index)
+        name, factor = coordinate_of(name) if numbers is not None else (name, 1.0)
+        coordinates[name] = texts if numbers is None else (numbers * factor).tolist()
     return coordinates
 
 

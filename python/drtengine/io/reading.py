@@ -17,6 +17,7 @@ import numpy as np
 from ..campaign import Campaign
 from ..errors import DataWarning, InvalidInput, MissingExtra, UnreadableFile
 from ..spectrum import Spectrum, looks_flipped
+from .assign import CoordinateTable, assign_pattern, assign_table
 from .registry import UNCALIBRATED, Reader, known_formats, reader_for, reader_named
 
 PathLike: TypeAlias = str | os.PathLike[str]
@@ -28,6 +29,8 @@ def read(
     path: PathLike | Sequence[PathLike],
     *,
     format: str | None = None,
+    coordinates: CoordinateTable | None = None,
+    pattern: str | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Campaign:
     """Read impedance files into a campaign.
@@ -39,6 +42,12 @@ def read(
         of these in the order given. Files of a folder or pattern are sorted naturally: file2 before file10.
     format : str, optional
         Name of the reader, see `readers`; told from each file if left out.
+    coordinates : path, DataFrame or mapping of str to array_like, optional
+        A table with a column "file" that names files (or spectra: "cell#3") and columns of coordinates, which
+        are added and win over those of the files; what they replace is noted.
+    pattern : str, optional
+        What file names tell, such as ``"{cell}_{voltage:f}V"``: ``{name}`` is text, ``{name:f}`` a number,
+        ``{name:d}`` a whole number, ``*`` anything. It wins over the files, the table over it.
     progress : callable (done, total), optional
         Called after every file.
 
@@ -55,7 +64,7 @@ def read(
         If a file named explicitly cannot be read, or a folder or pattern has no file that can. In folders and
         patterns files that cannot be read are skipped and named in the notes.
     InvalidInput
-        If `format` is unknown.
+        If `format` is unknown, or the table or the pattern fits no file.
 
     Warns
     -----
@@ -64,7 +73,7 @@ def read(
 
     Examples
     --------
-    >>> campaign = read("cell_7/*.mpt")  # doctest: +SKIP
+    >>> campaign = read("cell_7/*.mpt", pattern="{cell}_{voltage:f}V")  # doctest: +SKIP
     """
     reader = None if format is None else reader_named(format)
     files = list(_find_files(path))
@@ -92,7 +101,10 @@ def read(
     notes += [*campaign.notes, *(f"skipped {reason}" for reason in skipped)]
     for about in (_FLIPPED, UNCALIBRATED):
         _warn(notes, about)
-    return replace(campaign, notes=notes)
+    campaign = replace(campaign, notes=notes)
+    if pattern is not None:
+        campaign = assign_pattern(campaign, pattern)
+    return campaign if coordinates is None else assign_table(campaign, coordinates)
 
 
 def natural_key(path: PathLike) -> list[tuple[int, int, str]]:
