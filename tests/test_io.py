@@ -168,7 +168,7 @@ def test_built_in_readers() -> None:
 @pytest.mark.usefixtures("registered")
 def test_registered_reader_comes_first_and_is_completed(tmp_path: Path) -> None:
     spectra = [
-        Spectrum(np.array([1.0, 2.0]), np.array([1j, 2j]), notes=["both", f"only {k}"], coordinates={"soc": k / 2})
+        Spectrum(np.array([1.0, 2.0]), np.array([1j, 2j + k]), notes=["both", f"only {k}"], coordinates={"soc": k / 2})
         for k in range(2)
     ]
     register(reader("mine", lambda _: spectra, ".csv"))

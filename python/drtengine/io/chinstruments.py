@@ -12,7 +12,7 @@ from ..spectrum import Spectrum
 from .delimited import spectra_of_lines
 from .metadata import complete, known, named_values, number, parse_date
 from .registry import Reader
-from .text import decode, read_lines
+from .text import decode_head, read_lines
 
 _SECOND_LINE = re.compile(r"[^\r\n]*[\r\n]+A\.C\. Impedance")
 
@@ -41,7 +41,7 @@ def read_chinstruments(path: Path) -> list[Spectrum]:
 
 
 def _recognizes(_path: Path, head: bytes) -> bool:
-    return bool(_SECOND_LINE.match(decode(head) or ""))
+    return bool(_SECOND_LINE.match(decode_head(head)))
 
 
 READER = Reader(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # Quantity: its dimension, and its names with everything but letters, digits, "'", "|" and "-" removed.
 _QUANTITIES: dict[str, tuple[str, str]] = {
@@ -124,6 +125,12 @@ class Column:
 
 def understand(name: str, index: int = 0) -> Column | None:
     """Tell what a column name means, or None if it is not the name of a known quantity in a known unit."""
+    column = _understand(name)
+    return column if column is None or index == 0 else replace(column, index=index)
+
+
+@functools.lru_cache(maxsize=4096)  # files of one campaign have the same names
+def _understand(name: str) -> Column | None:
     clean = name.strip().translate(_SAME_CHARACTERS)
     clean = re.sub(r"^data:\s*", "", clean, flags=re.IGNORECASE)
     bare, unit = split_unit(clean)
@@ -135,7 +142,7 @@ def understand(name: str, index: int = 0) -> Column | None:
     dimension, factor, per_area = unit or (_QUANTITIES[quantity][0], 1.0, False)
     if dimension != _QUANTITIES[quantity][0]:
         return None
-    return Column(index, name.strip(), quantity, -factor if minus else factor, unit is not None, per_area)
+    return Column(0, name.strip(), quantity, -factor if minus else factor, unit is not None, per_area)
 
 
 def coordinate_of(name: str) -> tuple[str, float]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from .columns import (
 from .metadata import complete, known
 from .registry import Reader
 from .sweeps import as_complex, spectra_from_table, unit_notes
-from .text import Layout, Table, build_table, decode, looks_like_number, read_lines, split_cells, to_number
+from .text import Layout, Table, build_table, decode_head, looks_like_number, read_lines, split_cells, to_number
 
 _SEPARATORS = ("\t", ";", ",", None)
 _MAY_BE_HEADER = re.compile(r"freq|hz|\bf\b|re.*im", re.IGNORECASE)
@@ -55,20 +56,38 @@ def read_delimited(path: Path) -> list[Spectrum]:
 def spectra_of_lines(path: Path, lines: Sequence[str]) -> list[Spectrum]:
     """Read the spectra of a delimited text given as lines; `path` names it in messages."""
     for number, line in enumerate(lines):
-        if not _MAY_BE_HEADER.search(line):
+        header = _understand_header(line) if _MAY_BE_HEADER.search(line) else None
+        if header is None:
             continue
-        for separator in _SEPARATORS:
-            names = _header_cells(line, separator)
-            groups = side_by_side(names)
-            wide = understand_wide(names)
-            layout = Layout(path, lines, number + 1, separator, names)
-            if wide and not groups:
-                return _read_wide(layout, wide)
-            if groups:
-                return _read_beside(layout, groups)
-            if hold_impedance(understand_all(names)[0]):
-                return _read_long(layout)
+        layout = Layout(path, lines, number + 1, header.separator, list(header.names))
+        if header.groups:
+            return _read_beside(layout, header.groups)
+        return _read_wide(layout, header.wide) if header.wide else _read_long(layout)
     return _read_headerless(path, lines)
+
+
+@dataclass(frozen=True)
+class _Header:
+    """A line that names the columns of impedance."""
+
+    separator: str | None
+    names: tuple[str, ...]
+    groups: list[list[int]]
+    """Columns of each spectrum, where they stand side by side."""
+    wide: WideColumns | None
+    """Columns named after frequencies, where each row is a spectrum."""
+
+
+@functools.lru_cache(maxsize=64)  # files of one campaign have the same header
+def _understand_header(line: str) -> _Header | None:
+    """Find the separator with which a line names columns of impedance, None if there is none."""
+    for separator in _SEPARATORS:
+        names = _header_cells(line, separator)
+        groups = side_by_side(names)
+        wide = None if groups else understand_wide(names)
+        if groups or wide or hold_impedance(understand_all(names)[0]):
+            return _Header(separator, tuple(names), groups, wide)
+    return None
 
 
 def _header_cells(line: str, separator: str | None) -> list[str]:
@@ -219,9 +238,9 @@ def _what_was_found(lines: Sequence[str], start: int) -> str:
 
 
 def _recognizes(path: Path, head: bytes) -> bool:
-    text = decode(head)
-    if text is None or path.suffix.lower() in READER.suffixes:
-        return text is not None
+    text = decode_head(head)
+    if not text or path.suffix.lower() in READER.suffixes:
+        return bool(text)
     lines = [line for line in text.splitlines() if line.strip() and line.lstrip()[0] not in "#%"]
     if lines and 3 in (_width_of_numbers(lines[0], separator) for separator in _SEPARATORS):
         return True  # under whatever name

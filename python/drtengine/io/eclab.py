@@ -14,7 +14,7 @@ from .columns import hold_impedance, required_columns, understand_all
 from .metadata import Coordinate, complete, known, named_values, number, parse_date
 from .registry import Reader
 from .sweeps import spectra_from_table
-from .text import Layout, build_table, decode, read_lines
+from .text import Layout, build_table, decode_head, read_lines
 
 _FIRST_LINE = re.compile(r"(EC|BT)-Lab ASCII FILE")
 _HEADER_LENGTH = re.compile(r"Nb header lines\s*:\s*(\d+)")
@@ -93,7 +93,7 @@ def _are_bare_columns(line: str) -> bool:
 
 
 def _recognizes(_path: Path, head: bytes) -> bool:
-    line = re.split(r"[\r\n]", decode(head) or "", maxsplit=1)[0]
+    line = re.split(r"[\r\n]", decode_head(head), maxsplit=1)[0]
     is_table = {"freq/Hz", "Re(Z)/Ohm", "-Im(Z)/Ohm"} <= {cell.strip() for cell in line.split("\t")}
     return is_table or bool(_FIRST_LINE.match(line)) or _are_bare_columns(line)
 

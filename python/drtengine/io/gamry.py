@@ -18,7 +18,7 @@ from .columns import hold_impedance, required_columns, understand_all
 from .metadata import Coordinate, complete, known, number, parse_date
 from .registry import Reader
 from .sweeps import spectra_from_table
-from .text import Layout, build_table, decode, read_lines
+from .text import Layout, build_table, decode_head, read_lines
 
 _TABLE = "ZCURVE"
 _ABORTED = "EXPERIMENTABORTED"
@@ -76,12 +76,12 @@ def _header(lines: Sequence[str], end: int) -> tuple[dict[str, Coordinate], list
     values: dict[str, str] = {}
     comment: list[str] = []
     for i, line in enumerate(lines[:end]):
-        name, _, *rest = [*line.split("\t"), ""]
+        name, _, value, *_ = [*line.split("\t"), "", ""]
         if name == "NOTES":
-            count = int(number(rest[0]) or 0)
+            count = int(number(value) or 0)
             comment = [note.strip() for note in lines[i + 1 : i + 1 + count] if note.startswith("\t")]
-        elif name and rest:
-            values.setdefault(name, rest[0])
+        elif name:
+            values.setdefault(name, value)
     date, notes = parse_date(f"{values.get('DATE', '')} {values.get('TIME', '')}")
     if any(line.startswith(_ABORTED) for line in lines):
         notes.append("the run was aborted")
@@ -96,7 +96,7 @@ def _header(lines: Sequence[str], end: int) -> tuple[dict[str, Coordinate], list
 
 
 def _recognizes(path: Path, head: bytes) -> bool:
-    text = decode(head) or ""
+    text = decode_head(head)
     return text.startswith("EXPLAIN") and (path.suffix.lower() == ".dta" or "\nTAG" in text[:40])
 
 

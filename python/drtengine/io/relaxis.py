@@ -19,7 +19,7 @@ from .columns import hold_impedance, required_columns, understand_all
 from .metadata import Coordinate, complete, known, number
 from .registry import Reader
 from .sweeps import spectra_from_table
-from .text import Layout, build_table, decode, read_lines
+from .text import Layout, build_table, decode_head, read_lines
 
 _FIRST_LINE = re.compile(r"RelaxIS [\d.]+ Spectrum export")
 _HEADER = 4
@@ -64,7 +64,7 @@ def _coordinates(cells: Sequence[str]) -> dict[str, Coordinate]:
 
 
 def _recognizes(_path: Path, head: bytes) -> bool:
-    return bool(_FIRST_LINE.match(decode(head) or ""))
+    return bool(_FIRST_LINE.match(decode_head(head)))
 
 
 READER = Reader(

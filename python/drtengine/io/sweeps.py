@@ -154,6 +154,8 @@ def _turns(frequency: FloatArray) -> IntArray:
     span of the sweep so far (in decades), and is either one jump or the way back of an up-and-down sweep.
     """
     whole = np.zeros(1, dtype=np.intp)
+    if (frequency[1:] < frequency[:-1]).all() or (frequency[1:] > frequency[:-1]).all():
+        return whole
     rows = np.flatnonzero((frequency > 0) & np.isfinite(frequency))
     level = np.log(frequency[rows])
     steps = np.diff(level)

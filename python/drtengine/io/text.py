@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import functools
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,12 @@ from ..spectrum import FloatArray
 _BLANK = ' \t\xa0;,"'
 
 _LIKE_A_NUMBER = re.compile(r"[-+]?[\d.,']*\d[\d.,']*(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf)", re.IGNORECASE)
+
+
+@functools.lru_cache(maxsize=1)  # every reader asks for the same head of a file
+def decode_head(head: bytes) -> str:
+    """Turn the first bytes of a file into text, "" if they are not text; a character cut at the end does not count."""
+    return decode(head) or decode(head[:-3]) or ""
 
 
 def decode(data: bytes) -> str | None:
@@ -106,16 +113,19 @@ class Table:
     line_numbers: list[int]
     decimal: str
     notes: list[str]
+    _parsed: dict[int, FloatArray] = field(default_factory=dict)
 
     def numbers(self, index: int) -> FloatArray:
         """Return column `index` [row], blank cells as NaN; ValueError or IndexError if it is not all numbers."""
-        column = [row[index] for row in self.cells]
-        if self.decimal == ",":
-            column = [cell.replace(",", ".") for cell in column]
-        try:
-            return np.array([float(cell) for cell in column])
-        except ValueError:
-            return np.array([to_number(cell) for cell in column])
+        if index not in self._parsed:
+            column = [row[index] for row in self.cells]
+            if self.decimal == ",":
+                column = [cell.replace(",", ".") for cell in column]
+            try:
+                self._parsed[index] = np.array([float(cell) for cell in column])
+            except ValueError:
+                self._parsed[index] = np.array([to_number(cell) for cell in column])
+        return self._parsed[index]
 
     def numbers_or_none(self, index: int) -> FloatArray | None:
         """Like `numbers`, but None if the column holds something else than numbers, or nothing at all."""

@@ -18,7 +18,7 @@ from .columns import hold_impedance, required_columns, understand_all
 from .metadata import Coordinate, complete, known, named_values, number, parse_date
 from .registry import UNCALIBRATED, Reader
 from .sweeps import spectra_from_table
-from .text import Layout, build_table, decode, read_lines
+from .text import Layout, build_table, decode_head, read_lines
 
 _DATA = re.compile(r"<Segment\d+>")
 _DEFINITION = "Definition="
@@ -64,7 +64,7 @@ def _header(lines: Sequence[str]) -> tuple[dict[str, Coordinate], list[str]]:
 
 
 def _recognizes(_path: Path, head: bytes) -> bool:
-    text = decode(head) or ""
+    text = decode_head(head)
     return text.startswith("<Application>") and "Name=VersaStudio" in text[:400]
 
 

@@ -21,7 +21,7 @@ from .columns import required_columns, understand_all
 from .metadata import Coordinate, complete, known, number, parse_date
 from .registry import Reader
 from .sweeps import spectra_from_table
-from .text import Layout, build_table, decode, read_lines
+from .text import Layout, build_table, decode_head, read_lines
 
 _FIRST_LINE = re.compile(r'"?(ZPLOT2 ASCII|(ZPlotW|Z60W) Data File)')
 _COLUMNS = ("Freq(Hz)", "Amplitude", "Bias", "Time(Sec)", "Z' (ohm)", "Z'' (ohm)", "GD", "Err", "Range")
@@ -86,7 +86,7 @@ def _value(header: str, name: str) -> str:
 
 
 def _recognizes(_path: Path, head: bytes) -> bool:
-    return bool(_FIRST_LINE.match(decode(head) or ""))
+    return bool(_FIRST_LINE.match(decode_head(head)))
 
 
 READER = Reader(
