@@ -20,7 +20,8 @@ BINDINGS = Path(__file__).parents[1] / "cpp"
 FLOORS = (
     ("_version", "errors", "_native"),
     (
-        *("spectrum", "basis", "signs", "campaign", "tables", "options", "points", "series", "densities"),
+        *("spectrum", "basis", "signs", "markup", "places", "resampling", "campaign"),
+        *("tables", "options", "points", "series", "densities"),
         *("selection", "elements", "smooth", "bands", "methods", "choice", "joint"),
         *("regression", "tabular", "geometry", "records", "transients", "voltammetry"),
     ),

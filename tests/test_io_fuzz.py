@@ -10,6 +10,7 @@ from drtengine.io import read
 from fuzz_readers import SEEDS, fuzz, outcome
 
 
+@pytest.mark.filterwarnings("ignore:.*uncalibrated")
 @pytest.mark.parametrize("reader", list(SEEDS))
 def test_seeds_are_sound(tmp_path: Path, reader: str) -> None:
     for name, text in SEEDS[reader]:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..campaign import Campaign, listed
+from ..campaign import Campaign
 from ..errors import InvalidInput
+from ..places import listed
 from .columns import coordinate_of
 from .text import read_lines, split_cells
 

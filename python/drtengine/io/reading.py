@@ -14,8 +14,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..campaign import Campaign, frequency_grids, listed
+from ..campaign import Campaign, frequency_grids
 from ..errors import DataWarning, InvalidInput, MissingExtra, UnreadableFile
+from ..places import listed
 from ..spectrum import Spectrum, looks_flipped
 from .assign import CoordinateTable, assign_pattern, assign_table
 from .registry import UNCALIBRATED, Reader, known_formats, reader_for, reader_named
