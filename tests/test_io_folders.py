@@ -66,6 +66,36 @@ def test_copies_are_reported(tmp_path: Path) -> None:
     )
 
 
+def in_other_units(tmp_path: Path, frequency: float, ohm: float) -> list[str]:
+    for i in range(4):
+        (tmp_path / f"cell{i}.csv").write_text(table(1 + i / 10))
+    rows = [f"{frequency * f!r};{ohm * z.real!r};{ohm * z.imag!r}" for f, z in zip(F.tolist(), Z.tolist(), strict=True)]
+    (tmp_path / "odd.csv").write_text("\n".join(["f;Re;Im", *rows]))
+    return list(read(tmp_path).notes)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "ohm", "note"),
+    [
+        (1, 1000, "odd: abs(Z) is 1000 times larger than that of most others; is it in mohm?"),
+        (1, 1e-3, "odd: abs(Z) is 1000 times smaller than that of most others; is it in kohm?"),
+        (1, 1e-6, "odd: abs(Z) is 1e+06 times smaller than that of most others; is it in Mohm?"),
+        (1e-3, 1, "odd: all frequencies are 0.001 times those of most; are they in kHz?"),
+        (2 * np.pi, 1, "odd: all frequencies are 6.283 times those of most; are they in rad/s?"),
+        (1, 100, None),
+        (2, 1, None),
+    ],
+)
+def test_doubtful_units_are_asked_about(tmp_path: Path, frequency: float, ohm: float, note: str | None) -> None:
+    assert in_other_units(tmp_path, frequency, ohm) == ([note] if note else [])
+
+
+def test_units_are_not_doubted_where_nothing_agrees(tmp_path: Path) -> None:
+    for i, factor in enumerate((1, 1000, 1e-3, 1e6)):
+        (tmp_path / f"cell{i}.csv").write_text(table(factor))
+    assert read(tmp_path).notes == ()
+
+
 def test_nan_rows_stay_and_spoil_their_spectrum_only(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(table())
     (tmp_path / "b.csv").write_text(table().replace(f"{Z.tolist()[3].real!r}", "NaN"))

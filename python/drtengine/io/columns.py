@@ -26,7 +26,7 @@ _QUANTITIES: dict[str, tuple[str, str]] = {
         "absoluteimpedance impedancemagnitude zmagnitude",
     ),
     "phase": ("angle", "phase phasez zphase zphz phz phaseangle theta thetaz phi arg argz"),
-    "time": ("time", "time elapsedtime testtime times"),
+    "time": ("time", "time elapsedtime testtime times uts"),
     "cycle": ("number", "cycle cyclenumber cyclenr cycleno cycleindex cyclecount cyc"),
     "voltage": ("voltage", "e ewe voltage potential vdc edc dcpotential dcvoltage"),
     "current": ("current", "i current idc dccurrent"),

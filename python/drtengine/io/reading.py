@@ -19,6 +19,7 @@ from ..errors import DataWarning, InvalidInput, MissingExtra, UnreadableFile
 from ..places import listed
 from ..spectrum import Spectrum, looks_flipped
 from .assign import CoordinateTable, assign_pattern, assign_table
+from .plausible import doubtful_units
 from .registry import UNCALIBRATED, Reader, known_formats, reader_for, reader_named
 
 PathLike: TypeAlias = str | os.PathLike[str]
@@ -100,7 +101,7 @@ def read(
         )
     campaign = Campaign.from_spectra(spectra)
     notes += [*campaign.notes, *_notes_of_signs(campaign), *_notes_of_copies(campaign)]
-    notes += [f"skipped {reason}" for reason in skipped]
+    notes += [*doubtful_units(campaign), *(f"skipped {reason}" for reason in skipped)]
     for about in (_FLIPPED, UNCALIBRATED):
         _warn(notes, about)
     campaign = replace(campaign, notes=notes)
