@@ -62,7 +62,7 @@ def test_copies_are_reported(tmp_path: Path) -> None:
     rows = "\n".join(table(3).split("\n")[1:])
     (tmp_path / "twice.csv").write_text(table(3) + "\n" + rows)
     assert read(tmp_path).notes[-1] == (
-        "2 spectra repeat another one in every number: copy of a is a, twice#2 is twice#1"
+        "2 of 5 spectra repeat another one in every number: copy of a is a, twice#2 is twice#1"
     )
 
 

@@ -230,6 +230,7 @@ def test_versastudio_without_impedance(tmp_path: Path) -> None:
 def test_ch_instruments(shared_data: Path) -> None:
     path = shared_data / "impedancepy_formats" / "exampleDataCHInstruments.txt"
     assert read(path).Z[0, 0] == 98.91 - 2.748j
+    assert read(path).notes == ()
     assert only(path) == {
         **{"file": path.name, "date": np.datetime64("2020-02-20T15:55:08"), "voltage": 0, "amplitude": 0.025},
     }

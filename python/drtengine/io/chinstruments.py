@@ -6,10 +6,11 @@ The columns are Freq/Hz, Z'/ohm, Z"/ohm, Z/ohm, Phase/deg, comma separated.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from ..spectrum import Spectrum
-from .delimited import spectra_of_lines
+from .delimited import NOT_READ, spectra_of_lines
 from .metadata import complete, known, named_values, number, parse_date
 from .registry import Reader
 from .text import decode_head, read_lines
@@ -37,7 +38,9 @@ def read_chinstruments(path: Path) -> list[Spectrum]:
         amplitude=number(values.get("Amplitude (V)")),
         comment=comment,
     )
-    return complete(spectra_of_lines(path, lines), coordinates, notes)
+    spectra = spectra_of_lines(path, lines)
+    spectra = [replace(s, notes=[note for note in s.notes if not note.endswith(NOT_READ)]) for s in spectra]
+    return complete(spectra, coordinates, notes)
 
 
 def _recognizes(_path: Path, head: bytes) -> bool:

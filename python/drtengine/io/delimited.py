@@ -31,7 +31,7 @@ from .text import Layout, Table, build_table, decode_head, looks_like_number, re
 _SEPARATORS = ("\t", ";", ",", None)
 _MAY_BE_HEADER = re.compile(r"freq|hz|\bf\b|re.*im", re.IGNORECASE)
 _HEADERLESS = ("frequency / Hz", "Z' / ohm", "Z'' / ohm")
-_ABOVE, _ABOVE_BUT_TITLES = "nothing above it was read", "above it only the titles were read"
+NOT_READ, _ONLY_TITLES = "nothing above it was read", "above it only the titles were read"
 _WHAT_IS_NEEDED = (
     "needed are a column of frequency with Z' and Z'', or with |Z| and phase, under names such as "
     "'Frequency / Hz', 'Re(Z)/Ohm', '-Im(Z)/Ohm' (or three columns f, Z', Z'' without a header)"
@@ -110,7 +110,7 @@ def _read_beside(layout: Layout, groups: Sequence[Sequence[int]]) -> list[Spectr
         title = next(filter(None, (title_above(layout, i) for i in group)), "")
         found = _read_long(cut_columns(layout, group))
         if title:
-            found = [replace(s, notes=[note.replace(_ABOVE, _ABOVE_BUT_TITLES) for note in s.notes]) for s in found]
+            found = [replace(s, notes=[note.replace(NOT_READ, _ONLY_TITLES) for note in s.notes]) for s in found]
         spectra += complete(found, known(title=title), [f"{len(groups)} spectra stand side by side"])
     return spectra
 
@@ -131,8 +131,8 @@ def _read_long(layout: Layout) -> list[Spectrum]:
                 f"{layout.path}, line {start}: these units do not fit their columns: {', '.join(names)}"
             )
     if any(line.strip() for line in layout.lines[: layout.start - 1]):
-        notes.insert(0, f"the header is line {layout.start}; {_ABOVE}")
-    if start - layout.start > (units is not None):
+        notes.insert(0, f"the header is line {layout.start}; {NOT_READ}")
+    if sum(bool(line.strip()) for line in layout.lines[layout.start : start]) > (units is not None):
         notes.append(f"nothing between the header and line {start + 1} was read" + (" but the units" if units else ""))
     table = build_table(replace(layout, start=start, names=names), required_columns(columns))
     return spectra_from_table(table, columns, notes)
@@ -244,7 +244,7 @@ def _recognizes(path: Path, head: bytes) -> bool:
     lines = [line for line in text.splitlines() if line.strip() and line.lstrip()[0] not in "#%"]
     if lines and 3 in (_width_of_numbers(lines[0], separator) for separator in _SEPARATORS):
         return True  # under whatever name
-    return any(_MAY_BE_HEADER.search(line) and re.search(r"[\t;,]|\s\s", line.strip()) for line in lines)
+    return any(_MAY_BE_HEADER.search(line) and _understand_header(line) for line in lines)
 
 
 READER = Reader(

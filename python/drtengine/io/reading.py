@@ -211,7 +211,9 @@ def _notes_of_copies(campaign: Campaign) -> list[str]:
         original = first.setdefault((campaign.frequency[i].tobytes(), campaign.Z[i].tobytes()), i)
         if original != i:
             copies.append(f"{campaign.label(i)} is {campaign.label(original)}")
-    return [f"{len(copies)} spectra repeat another one in every number: {listed(copies)}"] if copies else []
+    if not copies:
+        return []
+    return [f"{len(copies)} of {len(campaign)} spectra repeat another one in every number: {listed(copies)}"]
 
 
 def _notes_of_file(file: str, names: Sequence[str], notes: Sequence[Sequence[str]]) -> list[str]:
