@@ -62,7 +62,7 @@ PYDRTTOOLS = Environment(
     "pyDRTtools", (("--no-deps", "pyDRTtools"), ("numpy", "scipy", "cvxopt", "matplotlib", "pandas", "scikit-learn"))
 )
 IMPEDANCE = Environment("impedance.py", (("--no-deps", "impedance"), ("numpy", "scipy", "matplotlib", "pandas")))
-PYIMPSPEC = Environment("pyimpspec", (("pyimpspec",),))
+PYIMPSPEC = Environment("pyimpspec", (("pyimpspec", "cvxopt"),))
 SOLVERS = Environment("solvers", (("numpy", "scipy", "cvxopt", "daqp"),))
 
 

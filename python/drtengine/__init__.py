@@ -27,7 +27,7 @@ from .elements import ElementFit
 from .errors import DataWarning, DrtengineError, InvalidInput, MissingExtra, Status, UnreadableFile
 from .gitt import GittResult, fit_gitt
 from .ici import IciResult, fit_ici
-from .io import read, read_table
+from .io import read, read_table, to_campaign
 from .joint import Series
 from .kk import KkLimits, KkResult, check_kk
 from .maps import compare_maps, map_gamma
@@ -89,6 +89,7 @@ __all__ = [
     "save",
     "simulate",
     "summarize_cycling",
+    "to_campaign",
     "track_peaks",
 ]
 

@@ -20,6 +20,7 @@ from .choice import cell_edges
 from .elements import ElementFit
 from .errors import InvalidInput, Status
 from .joint import SERIES_VARIABLES, Series
+from .markup import MOST_ROWS, page
 from .sampling import SAMPLING_VARIABLES, Sampling, sampling_of
 from .smooth import between_nodes, monotone_between_nodes
 from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray
@@ -178,6 +179,11 @@ class DrtResult:
         fine = int(np.isin(self.status, [s for s in Status if s.has_answer]).sum())
         grid = f"{self.tau.size} nodes, {self.tau[0]:.3g} to {self.tau[-1]:.3g} s"
         return f"<DrtResult: {fine} of {len(self)} spectra inverted, {grid}>"
+
+    def _repr_html_(self) -> str:
+        frame = self.summary().iloc[:MOST_ROWS]
+        rows = [[f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row] for row in frame.to_numpy()]
+        return page(repr(self).strip("<>"), [*map(str, frame.columns)], rows, self.notes, count=len(self))
 
     @property
     def tau(self) -> FloatArray:
