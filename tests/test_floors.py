@@ -41,7 +41,7 @@ FACE = "__init__"  # gathers the public names; nothing imports from it, but for 
 
 HEAVY = (
     *("scipy", "xarray", "pandas", "matplotlib", "typer", "rich", "cvxpy", "h5netcdf", "h5py", "joblib"),
-    *("zarr", "pyarrow", "cloudpickle", "distributed"),
+    *("zarr", "pyarrow", "cloudpickle", "numcodecs", "google_crc32c", "distributed"),
 )
 # The CLI is imported by its own command alone, and reports a missing typer or rich itself.
 HEAVY_AT_TOP = {"cli": ("typer", "rich", "numpy")}

@@ -106,8 +106,8 @@ def read_frames(paths: list[Path]) -> pd.DataFrame:
             read.append(pq.read_table(path))
         except (OSError, pa.ArrowException) as error:
             raise UnreadableFile(
-                f"{path} is damaged ({error}); BatchStore.verify(withdraw=True) takes damaged chunks out, and run_batch "
-                "computes them again"
+                f"{path} is damaged ({error}); BatchStore.verify(withdraw=True) takes damaged chunks out, and "
+                "run_batch computes them again"
             ) from error
     if not read:
         return pd.DataFrame()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InvalidInput, UnreadableFile
+from ..errors import UnreadableFile
 from ..methods import METHODS
 from ..options import WEIGHTS
 from ..result import DrtResult
@@ -207,6 +207,14 @@ def _arrays(folder: Path, identity: str) -> dict[str, tuple[np.dtype[Any], tuple
     return {name: (array.dtype, array.shape[1:]) for name, array in sorted(group.arrays()) if name != "tau"}
 
 
+def warm_up(folder: Path, identity: str) -> None:
+    """Import what writing needs and look at the arrays, so that the first chunk of a process takes no longer."""
+    import pandas  # noqa: F401
+    import xarray  # noqa: F401
+
+    _arrays(folder, identity)
+
+
 def _numbers_of(words: NDArray[Any], known: tuple[str, ...]) -> NDArray[np.int8]:
     """Turn words into their places in a list."""
     values, which = np.unique(words.astype(str), return_inverse=True)
@@ -226,7 +234,8 @@ def open_arrays(folder: Path) -> xr.Dataset:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*not recognized as a component.*")
-            return xr.open_zarr(folder, chunks=None, consolidated=False)
+            dataset: xr.Dataset = xr.open_zarr(folder, chunks=None, consolidated=False)
+            return dataset
     except Exception as error:  # zarr raises of all kinds
         raise UnreadableFile(f"{folder}: the arrays cannot be opened: {type(error).__name__}: {error}") from error
 
@@ -250,10 +259,3 @@ def load_rows(dataset: xr.Dataset, where: str) -> xr.Dataset:
         loaded[name] = "spectrum", np.array(words, dtype=object)[loaded[name].to_numpy()], {}
     wide = {"f": np.float64, "c": np.complex128}
     return loaded.assign({n: v.astype(wide[v.dtype.kind]) for n, v in loaded.data_vars.items() if v.dtype.kind in wide})
-
-
-def check_keep(keep: object) -> str:
-    """Return what is to be kept."""
-    if keep not in KEEP:
-        raise InvalidInput(f"keep must be one of {', '.join(map(repr, KEEP))}, got {keep!r}")
-    return str(keep)

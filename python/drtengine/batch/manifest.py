@@ -72,7 +72,7 @@ class Manifest:
 
     def differences(self, other: Manifest) -> list[str]:
         """Say in words where another one asks for something else."""
-        found = []
+        found: list[str] = []
         for part in ("versions", "source", "layout", "options"):
             ours, theirs = getattr(self, part), getattr(other, part)
             for name in dict.fromkeys([*ours, *theirs]):
@@ -102,8 +102,8 @@ def read_manifest(folder: Path) -> Manifest | None:
     content = read_json(path)
     if content.get("schema") != SCHEMA:
         raise InvalidInput(
-            f"{folder} has the layout of version {content.get('schema')!r}, but this drtengine reads and writes version "
-            f"{SCHEMA}; open it with the drtengine that made it "
+            f"{folder} has the layout of version {content.get('schema')!r}, but this drtengine reads and writes "
+            f"version {SCHEMA}; open it with the drtengine that made it "
             f"({content.get('versions', {}).get('drtengine', 'unknown')}), or choose another folder"
         )
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import tables
-from ..errors import InvalidInput, UnreadableFile, require
+from ..errors import InvalidInput, Status, UnreadableFile, require
 from ..result import DrtResult
 from ..spectrum import BoolArray, FloatArray, IntArray
 from .frames import read_frames
@@ -24,6 +25,8 @@ from .work import PARTS
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+TABLES = ("spectra", "peaks", "processes")
 
 
 def open_store(path: str | os.PathLike[str]) -> BatchStore:
@@ -61,6 +64,23 @@ def require_zarr() -> None:
     """Raise `MissingExtra` unless stores can be read and written."""
     require("zarr", "zarr")
     require("pyarrow", "zarr")
+
+
+_COUNTS = re.compile(r"(?<![\w.])\d+(?![\w.]| Hz)")
+"""Whole numbers in a note that count points or spectra."""
+
+
+def _notes_of(commits: list[dict[str, Any]]) -> list[str]:
+    """Put the notes of chunks together; where they count the same thing, the counts are summed."""
+    counted: dict[str, list[int]] = {}
+    for commit in commits:
+        for note in commit["notes"]:
+            counts = [int(n) for n in _COUNTS.findall(note)]
+            pattern = _COUNTS.sub("{}", note.replace("{", "{{").replace("}", "}}"))
+            before = counted.setdefault(pattern, [0] * len(counts))
+            counted[pattern] = [a + b for a, b in zip(before, counts, strict=True)]
+    campaign_notes = dict.fromkeys(note for commit in commits for note in commit["campaign_notes"])
+    return [*campaign_notes, *(pattern.format(*counts) for pattern, counts in counted.items())]
 
 
 class BatchStore:
@@ -127,8 +147,8 @@ class BatchStore:
     @property
     def notes(self) -> list[str]:
         """What was dropped, left out or found odd in the spectra that are in the store, in words."""
-        notes = (note for commit in self._commits.values() for note in (*commit["campaign_notes"], *commit["notes"]))
-        return [*dict.fromkeys(notes), *(f"skipped {reason}" for reason in self.skipped)]
+        told = _notes_of(list(self._commits.values()))
+        return [*told, *(f"skipped {reason}" for reason in self.skipped)]
 
     @property
     def statuses(self) -> dict[str, int]:
@@ -191,8 +211,8 @@ class BatchStore:
         """
         if self._layout.keep != "all":
             raise InvalidInput(
-                f"{self.path.name} was made with keep={self._layout.keep!r} and lacks the input and the coefficients that "
-                "a DrtResult holds; use dataset(), or run the batch with keep='all'"
+                f"{self.path.name} was made with keep={self._layout.keep!r} and lacks the input and the coefficients "
+                "that a DrtResult holds; use dataset(), or run the batch with keep='all'"
             )
         rows = self._rows(spectra)
         chunks = np.unique(rows // self.chunk)
@@ -203,13 +223,11 @@ class BatchStore:
         dataset = self._with_coordinates(arrays, frame, rows)
         if not self._found["survey"]["named"]:
             dataset = dataset.drop_vars("name")
-        campaign_notes = list(dict.fromkeys(note for commit in commits for note in commit["campaign_notes"]))
-        notes = dict.fromkeys(note for commit in commits for note in commit["notes"])
         told = [f"{row['name']}: {row['reason']}" for _, row in frame[frame["reason"] != ""].iterrows()]
         dataset.attrs |= {
             "sources": json.dumps({path: digest for commit in commits for path, digest in commit["sources"].items()}),
-            "campaign_notes": json.dumps(campaign_notes),
-            "notes": json.dumps([*campaign_notes, *notes, *told]),
+            "campaign_notes": json.dumps(list(dict.fromkeys(n for commit in commits for n in commit["campaign_notes"]))),
+            "notes": json.dumps([*_notes_of(commits), *told]),
         }
         try:
             return DrtResult.from_dataset(dataset)
@@ -222,7 +240,7 @@ class BatchStore:
         Parameters
         ----------
         name : {"spectra", "peaks", "processes"}
-            "spectra": one row a spectrum with name, coordinates, status and, where it has no answer, the reason.
+            "spectra": one row a spectrum with name, coordinates, status and, where it is not OK, the reason.
             The others as `Peaks.to_frame` and `Processes.to_frame` have them, where they were asked for.
 
         Raises
@@ -232,15 +250,20 @@ class BatchStore:
         UnreadableFile
             If a file of it is damaged.
         """
-        have = ["spectra", *(n for n in ("peaks", "processes") if self._manifest.layout[n])]
-        if name not in have:
+        if not self.has_table(name):
+            have = filter(self.has_table, TABLES)
             raise InvalidInput(f"{self.path.name} has no table {name!r}; there is {', '.join(have)}")
         return read_frames([table_path(self.path, name, chunk) for chunk in sorted(self._commits)])
 
+    def has_table(self, name: str) -> bool:
+        """Whether there is such a table."""
+        return name == "spectra" or (name in TABLES and bool(self._manifest.layout[name]))
+
     def failures(self) -> pd.DataFrame:
-        """Give the rows of the spectra whose status is not OK, with the reason."""
+        """Give the rows of the spectra that have no answer, with the reason."""
         frame = self.table("spectra")
-        return frame[frame["reason"] != ""].reset_index(drop=True)
+        answered = {status.name for status in Status if status.has_answer}
+        return frame[~frame["status"].isin(answered)].reset_index(drop=True)
 
     def verify(self, *, withdraw: bool = False) -> dict[int, str]:
         """Read every file, and compare with its checksum.
@@ -257,7 +280,7 @@ class BatchStore:
         """
         damaged: dict[int, str] = {}
         arrays = open_arrays(self.path)
-        names = [n for n in ("spectra", "peaks", "processes") if table_path(self.path, n, 0).parent.exists()]
+        names = list(filter(self.has_table, TABLES))
         for chunk in range(self._layout.chunks):
             if not commit_path(self.path, chunk).exists():
                 continue

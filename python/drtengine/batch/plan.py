@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from .layout import layout_of
+from .manifest import BESIDE, Manifest, commit_path
+from .opened import BatchStore
+from .sources import MemorySource, Source
+from .stages import begin, default_chunk, work
+
+_SAMPLE = 256
+"""Spectra that a dry run tries."""
 
 
 @dataclass(frozen=True)
@@ -74,3 +87,61 @@ def _time(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.2g} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def make_plan(source: Source, folder: Path, manifest: Manifest, n_processes: int, n_threads: int) -> BatchPlan:
+    """Run a few spectra into a store that is thrown away, in two sizes, and draw the line through their times."""
+    start = perf_counter()
+    sample, count = source.sample(_SAMPLE)
+    reading = (perf_counter() - start) / len(sample)
+    count = count or len(sample)
+    chunk, done = manifest.layout["chunk"] or default_chunk(count), 0
+    if manifest.survey is not None:
+        layout = layout_of(manifest)
+        count, chunk = layout.count, layout.chunk
+        done = sum(commit_path(folder, number).exists() for number in range(layout.chunks))
+    measured = []
+    with tempfile.TemporaryDirectory(prefix="drtengine-") as scratch:
+        for size in (max(1, len(sample) // 4), len(sample)):
+            trial = Path(scratch) / str(size)
+            tried = MemorySource(sample[:size])
+            plan = Manifest(
+                manifest.identity + str(size),
+                manifest.versions,
+                manifest.options,
+                {**manifest.layout, "chunk": size},
+                {},
+            )
+            (trial / BESIDE).mkdir(parents=True)
+            plan = begin(trial, plan, tried, _here, None)
+            work(trial, plan, tried, n_threads, _here, None)
+            store = BatchStore(trial, plan)
+            size_on_disk = sum(path.stat().st_size for path in trial.rglob("*") if path.is_file())
+            measured.append((size, store.seconds, size_on_disk))
+    (few, seconds_few, bytes_few), (many, seconds_many, bytes_many) = measured
+    chunks = -(-count // chunk)
+    left = count - done * chunk
+    seconds = {"reading": reading * max(left, 0) / n_processes}
+    for part in ("computing", "writing"):
+        slope = max(0.0, (seconds_many[part] - seconds_few[part]) / max(many - few, 1))
+        fixed = max(0.0, seconds_many[part] - slope * many)
+        seconds[part] = max(0.0, slope * left + fixed * (chunks - done)) / n_processes
+    each = max(0, bytes_many - bytes_few) / max(many - few, 1)
+    return BatchPlan(
+        path=folder,
+        spectra=count,
+        files=len(manifest.source.get("files", ())),
+        chunk=chunk,
+        chunks=chunks,
+        done=done,
+        n_processes=n_processes,
+        nodes=store.tau.size,
+        bytes=round(each * count + max(0.0, bytes_many - each * many) * chunks),
+        seconds=seconds,
+        sampled=len(sample),
+        notes=tuple(store.notes),
+    )
+
+
+def _here(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+    return (function(*task) for task in tasks)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import inspect
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from time import perf_counter
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -18,36 +16,21 @@ from .. import options as checks
 from .._native import ISA
 from .._version import __version__
 from ..drt import fit_drt
-from ..errors import InvalidInput, Status, near_miss
+from ..errors import InvalidInput, near_miss
 from ..peaks.processes import check_processes
-from .layout import KEEP, Layout, create_arrays, layout_of
-from .manifest import (
-    BESIDE,
-    Manifest,
-    commit_path,
-    new_identity,
-    plain,
-    read_commit,
-    read_manifest,
-    remove_partials,
-    spool_path,
-)
+from .layout import KEEP
+from .manifest import BESIDE, Manifest, new_identity, plain, read_manifest, remove_partials, spool_path
 from .opened import BatchStore, require_zarr
-from .plan import BatchPlan
-from .schedule import is_lost_worker, runner
-from .sources import MemorySource, Runner, Source, source_of
-from .survey import Survey
-from .work import Job, Report, invert, invert_chunk, prepared
+from .plan import BatchPlan, make_plan
+from .schedule import runner
+from .sources import source_of
+from .stages import begin, work
 
 _DEFAULTS = {
     name: parameter.default
     for name, parameter in inspect.signature(fit_drt).parameters.items()
     if name not in ("data", "n_threads", "progress", "along")
 }
-_MOST_LOSSES = 3
-"""How often in turn workers may be lost without a chunk being finished."""
-_SMALLEST_CHUNK, _LARGEST_CHUNK, _CHUNKS = 256, 4096, 64
-_SAMPLE = 256
 
 
 @overload
@@ -162,10 +145,10 @@ def run_batch(
     if existing is not None:
         manifest = _resumed(existing, manifest, folder)
     if dry_run:
-        return _plan(source, folder, manifest, n_processes, n_threads)
+        return make_plan(source, folder, manifest, n_processes, n_threads)
     with _writing(folder), runner(scheduler, n_processes) as run:
-        manifest = _begin(folder, manifest, source, run, progress)
-        _work(folder, manifest, source, n_threads, run, progress)
+        manifest = begin(folder, manifest, source, run, progress)
+        work(folder, manifest, source, n_threads, run, progress)
         shutil.rmtree(spool_path(folder), ignore_errors=True)
     return BatchStore(folder, manifest)
 
@@ -242,7 +225,8 @@ def _writing(folder: Path) -> Iterator[None]:
                 raise
     except OSError as error:
         raise InvalidInput(
-            f"{folder} cannot be written: {error.strerror or error}; what was committed stays, and the same call goes on"
+            f"{folder} cannot be written: {error.strerror or error}; "
+            "what was committed stays, and the same call goes on"
         ) from error
 
 
@@ -262,172 +246,3 @@ def _locked(path: Path, folder: Path) -> Iterator[None]:
                 f"another process is writing to {folder}; wait for it or choose another folder"
             ) from None
         yield
-
-
-def _begin(
-    folder: Path, manifest: Manifest, source: Source, run: Runner, progress: Callable[[int, int], object] | None
-) -> Manifest:
-    """Make the first pass and the empty arrays, unless that was done before."""
-    if manifest.survey is not None:
-        return manifest
-    manifest.write(folder)
-    try:
-        files = len(manifest.source.get("files", ()))
-        report = (lambda done: progress(done, files)) if progress is not None and files else (lambda done: None)
-        found = source.survey(manifest.options, run, report)
-        manifest = manifest.surveyed(_complete(found, manifest, source))
-        job = _job(folder, manifest, 1)
-        first = manifest.survey["survey"]["first"]
-        example = invert(prepared(source.bind(manifest.survey)(first, first + 1)(), job, first), job)
-        create_arrays(folder, example, manifest.options, job.layout)
-    except InvalidInput:
-        (folder / BESIDE / "manifest.json").unlink()  # nothing has begun
-        raise
-    manifest.write(folder)
-    return manifest
-
-
-def _complete(found: dict[str, Any], manifest: Manifest, source: Source) -> dict[str, Any]:
-    """Add to what the first pass found what follows from it."""
-    survey = Survey(**found["survey"])
-    if survey.first is None:
-        count = min(survey.count, 5)
-        campaign = source.bind({**found})(0, count)()
-        options = {n: v for n, v in manifest.options.items() if n not in ("exclude", "tau", "weights")}
-        told = "\n  ".join(fit_drt(campaign, **options).notes[-count:])
-        raise InvalidInput(f"none of the {survey.count} spectra can be used:\n  {told}")
-    low, high = 1 / (2 * np.pi * (survey.f_high or 0)), 1 / (2 * np.pi * (survey.f_low or 0))
-    for name, limits in (manifest.layout["processes"] or {}).items():
-        if max(limits[0], low) >= min(limits[1], high):
-            raise InvalidInput(
-                f"processes: {name!r}, {limits[0]:g} to {limits[1]:g} s, lies outside what every spectrum measured, "
-                f"{low:.3g} to {high:.3g} s; change its limits or leave it out"
-            )
-    chunk = manifest.layout["chunk"] or default_chunk(survey.count)
-    return {**found, "tau": survey.nodes(manifest.options).tolist(), "chunk": chunk}
-
-
-def default_chunk(count: int) -> int:
-    """Choose how many spectra make a chunk, in whole tiles of eight."""
-    return int(np.clip(-(-count // _CHUNKS // 8) * 8, _SMALLEST_CHUNK, _LARGEST_CHUNK))
-
-
-def _job(folder: Path, manifest: Manifest, n_threads: int) -> Job:
-    found = manifest.survey
-    assert found is not None
-    processes = manifest.layout["processes"]
-    return Job(
-        folder=folder,
-        identity=manifest.identity,
-        layout=layout_of(manifest),
-        options=manifest.options,
-        tau=tuple(found["tau"]),
-        coordinates=found["survey"]["coordinates"],
-        timed=found["survey"]["timed"],
-        peaks=manifest.layout["peaks"],
-        processes=None if processes is None else {name: (low, high) for name, (low, high) in processes.items()},
-        isa=manifest.versions["instruction_set"],
-        n_threads=n_threads,
-    )
-
-
-def _work(
-    folder: Path,
-    manifest: Manifest,
-    source: Source,
-    n_threads: int,
-    run: Runner,
-    progress: Callable[[int, int], object] | None,
-) -> None:
-    """Do all chunks that are not committed; those of a worker that was lost, again."""
-    job = _job(folder, manifest, n_threads)
-    layout = job.layout
-    assert manifest.survey is not None
-    cut = source.bind(manifest.survey)
-    left = [chunk for chunk in range(layout.chunks) if read_commit(folder, chunk) is None]
-    done = layout.count - sum(stop - start for start, stop in map(layout.rows, left))
-    losses = 0
-    if progress is not None:
-        progress(done, layout.count)
-    while left:
-        report: Report
-        try:
-            for report in run(invert_chunk, ((job, chunk, cut(*layout.rows(chunk))) for chunk in left)):
-                done += report.spectra
-                losses = 0
-                if progress is not None:
-                    progress(done, layout.count)
-        except Exception as error:
-            if not is_lost_worker(error):
-                raise
-            losses += 1
-            if losses >= _MOST_LOSSES:
-                raise InvalidInput(
-                    f"processes end before they finish a chunk ({type(error).__name__}), {losses} times in turn: is there "
-                    "enough memory? A smaller chunk or fewer processes need less; the same call goes on"
-                ) from error
-        left = [chunk for chunk in left if read_commit(folder, chunk) is None]
-        done = layout.count - sum(stop - start for start, stop in map(layout.rows, left))
-
-
-def _plan(source: Source, folder: Path, manifest: Manifest, n_processes: int, n_threads: int) -> BatchPlan:
-    """Run a few spectra into a store that is thrown away, in two sizes, and draw the line through their times."""
-    start = perf_counter()
-    sample, count = source.sample(_SAMPLE)
-    reading = (perf_counter() - start) / len(sample)
-    count = count or len(sample)
-    chunk, done = manifest.layout["chunk"] or default_chunk(count), 0
-    if manifest.survey is not None:
-        layout = layout_of(manifest)
-        count, chunk = layout.count, layout.chunk
-        done = sum(commit_path(folder, number).exists() for number in range(layout.chunks))
-    measured = []
-    with tempfile.TemporaryDirectory(prefix="drtengine-") as scratch:
-        for size in (max(1, len(sample) // 4), len(sample)):
-            trial = Path(scratch) / str(size)
-            tried = MemorySource(sample[:size])
-            plan = Manifest(
-                manifest.identity + str(size),
-                manifest.versions,
-                manifest.options,
-                {**manifest.layout, "chunk": size},
-                {},
-            )
-            (trial / BESIDE).mkdir(parents=True)
-            plan = _begin(trial, plan, tried, _refuse, None)
-            _work(trial, plan, tried, n_threads, lambda function, tasks: (function(*task) for task in tasks), None)
-            store = BatchStore(trial, plan)
-            size_on_disk = sum(path.stat().st_size for path in trial.rglob("*") if path.is_file())
-            measured.append((size, store.seconds, size_on_disk))
-    (few, seconds_few, bytes_few), (many, seconds_many, bytes_many) = measured
-    chunks = -(-count // chunk)
-    left = count - done * chunk
-    seconds = {"reading": reading * max(left, 0) / n_processes}
-    for part in ("computing", "writing"):
-        slope = max(0.0, (seconds_many[part] - seconds_few[part]) / max(many - few, 1))
-        fixed = max(0.0, seconds_many[part] - slope * many)
-        seconds[part] = max(0.0, slope * left + fixed * (chunks - done)) / n_processes
-    each = max(0, bytes_many - bytes_few) / max(many - few, 1)
-    return BatchPlan(
-        path=folder,
-        spectra=count,
-        files=len(manifest.source.get("files", ())),
-        chunk=chunk,
-        chunks=chunks,
-        done=done,
-        n_processes=n_processes,
-        nodes=store.tau.size,
-        bytes=round(each * count + max(0.0, bytes_many - each * many) * chunks),
-        seconds=seconds,
-        sampled=len(sample),
-        notes=tuple(store.notes),
-    )
-
-
-def _refuse(function: Callable[..., Any], tasks: Any) -> Iterator[Any]:
-    raise AssertionError("a campaign in memory needs nobody for its first pass")
-
-
-def has_answer(status: str) -> bool:
-    """Whether a status, by name, comes with numbers."""
-    return Status[status].has_answer

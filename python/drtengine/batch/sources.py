@@ -30,7 +30,7 @@ Piece: TypeAlias = Callable[[], Campaign]
 Runner: TypeAlias = Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], Iterator[Any]]
 """Calls a function with each of the arguments, somewhere, and yields what it returns in any order."""
 
-FILES_IN_PART = 16
+_MOST_FILES_IN_PART = 16
 _MOST_ROWS_IN_PART = 4096
 
 
@@ -262,7 +262,8 @@ class FileSource:
     def survey(self, options: Mapping[str, Any], run: Runner, progress: Callable[[int], object]) -> dict[str, Any]:
         """Read all files into the spool."""
         files = [str(path) for path in self.files()]
-        groups = [tuple(files[at : at + FILES_IN_PART]) for at in range(0, len(files), FILES_IN_PART)]
+        size = int(np.clip(len(files) // 32, 1, _MOST_FILES_IN_PART))
+        groups = [tuple(files[at : at + size]) for at in range(0, len(files), size)]
         tasks = [(self.folder, n, group, self.format, dict(options)) for n, group in enumerate(groups)]
         found: dict[int, dict[str, Any]] = {}
         for number, content in run(_spool_files, tasks):
@@ -300,7 +301,7 @@ def _read_all(files: Sequence[str], format: str | None) -> tuple[Campaign | None
                 warnings.simplefilter("ignore", DataWarning)  # the notes of the campaign tell it too
                 campaigns.append(read(file, format=format))
         except (UnreadableFile, MissingExtra) as error:
-            reason = str(error)
+            reason = str(error).split("; known are ", 1)[0]  # once for every file is too often
             skipped.append(reason if reason.startswith(str(file)) else f"{file}: {reason}")
     return (join(campaigns) if campaigns else None), skipped
 
@@ -368,9 +369,9 @@ def _cut_parts(
     starts = ends - rows
 
     def cut(start: int, stop: int) -> Piece:
-        here = np.flatnonzero((ends > start) & (starts < stop))
+        here = np.flatnonzero((ends > start) & (starts < stop)).tolist()
         parts = tuple(
-            (int(n), int(max(start - starts[n], 0)), int(min(stop - starts[n], rows[n])), groups[n]) for n in here
+            (n, int(max(start - starts[n], 0)), int(min(stop - starts[n], rows[n])), groups[n]) for n in here
         )
         return PieceOfParts(folder, parts, format)
 

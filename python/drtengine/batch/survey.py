@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..basis import tau_grid
 from ..campaign import Campaign, frequency_grids
@@ -86,9 +86,9 @@ class Survey:
             first = first if known is self or first is None else self.count + first
             merged = replace(known, first=first)
         else:
-            assert self.f_low and self.f_high and after.f_low and after.f_high
+            assert None not in (self.f_low, self.f_high, after.f_low, after.f_high)
             grid = self.grid if self.grid == after.grid else None
-            low, high = min(self.f_low, after.f_low), max(self.f_high, after.f_high)
+            low, high = min(self.f_low or 0, after.f_low or 0), max(self.f_high or 0, after.f_high or 0)
             merged = replace(self, f_low=low, f_high=high, grid=grid)
         kinds = {**self.coordinates, **after.coordinates}
         for name in self.coordinates.keys() & after.coordinates.keys():
@@ -121,11 +121,12 @@ class Survey:
             raise InvalidInput(
                 "weights: one value a point will not do, as the spectra have different frequencies; name a rule instead"
             )
-        wanted = [] if options["exclude"] is None else np.atleast_1d(options["exclude"])
-        missing = [f for f, found in zip(wanted, self.excluded, strict=True) if not found]
-        if missing:
+        wanted: ArrayLike = [] if options["exclude"] is None else np.atleast_1d(options["exclude"])
+        missing = np.asarray(wanted)[~np.array(self.excluded, dtype=bool)]
+        if missing.size:
             raise InvalidInput(f"exclude names {missing[0]:g} Hz, but no spectrum has a point there")
-        assert self.f_low and self.f_high
+        if self.f_low is None or self.f_high is None:
+            raise InvalidInput("no spectrum can be used, so that there is no grid of tau")
         grid = None if self.grid is None else np.array(self.grid)
         tau = options["tau"]
         return tau_grid(self.f_low, self.f_high, grid, tau if tau is None or isinstance(tau, str) else np.array(tau))

@@ -16,11 +16,10 @@ from ..drt import fit_drt
 from ..errors import InvalidInput, Status
 from ..result import DrtResult
 from .frames import Limits, peaks_frame, processes_frame, spectra_frame, write_frame
-from .layout import Layout, write_rows
+from .layout import Layout, warm_up, write_rows
 from .manifest import read_commit, table_path, write_commit
 from .sources import Piece
 from .survey import excluded_points, widen, with_all_coordinates
-
 
 PARTS = ("reading", "computing", "writing")
 """What the time of a chunk is told apart into."""
@@ -88,6 +87,7 @@ def invert_chunk(job: Job, chunk: int, piece: Piece) -> Report:
             f"the store was begun with the instruction set {job.isa!r}, but this process uses {ISA!r}, which changes "
             f"the last bits; set the environment variable DRTENGINE_ISA={min(job.isa, ISA, key=_level)} everywhere"
         )
+    warm_up(job.folder, job.identity)
     clock = [_now()]
     campaign = prepared(piece(), job, start)
     clock.append(_now())
