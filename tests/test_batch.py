@@ -77,10 +77,10 @@ def test_chunks_change_no_bit(chunk: int, tmp_path: Path) -> None:
 
 
 def test_processes_change_no_bit(tmp_path: Path) -> None:
-    options: dict[str, Any] = {"chunk": 64, "peaks": True, "processes": {"fast": (0, 1e-2), "slow": (0.1, 10)}, **RIDGE}
-    one = run_batch(lazy(300), tmp_path / "one.zarr", n_processes=1, **options)
-    two = run_batch(lazy(300), tmp_path / "two.zarr", n_processes=2, **options)
-    threads = run_batch(lazy(300), tmp_path / "threads.zarr", n_processes=1, n_threads=2, **options)
+    options: dict[str, Any] = {"chunk": 32, "peaks": True, "processes": {"fast": (0, 1e-2), "slow": (0.1, 10)}, **RIDGE}
+    one = run_batch(lazy(90), tmp_path / "one.zarr", n_processes=1, **options)
+    two = run_batch(lazy(90), tmp_path / "two.zarr", n_processes=2, **options)
+    threads = run_batch(lazy(90), tmp_path / "threads.zarr", n_processes=1, n_threads=2, **options)
     assert_same_store(two, one)
     assert_same_store(threads, one)
 
@@ -107,7 +107,8 @@ def test_functions_of_a_session_go_to_other_processes(tmp_path: Path) -> None:
 def write_csv(path: Path, spectra: Campaign) -> None:
     for i, spectrum in enumerate(spectra):
         rows = np.column_stack([spectrum.frequency, spectrum.Z.real, spectrum.Z.imag])
-        np.savetxt(path / f"cell{i}.csv", rows, delimiter=",", header="f/Hz,Re(Z)/Ohm,Im(Z)/Ohm", comments="", fmt="%.17g")
+        header = "f/Hz,Re(Z)/Ohm,Im(Z)/Ohm"
+        np.savetxt(path / f"cell{i}.csv", rows, delimiter=",", header=header, comments="", fmt="%.17g")
 
 
 def test_files_are_read_once_and_those_that_cannot_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -215,23 +215,26 @@ class PieceOfParts:
     """Spectra from parts in the spool, or from their files where the spool is gone."""
 
     folder: Path
-    parts: tuple[tuple[int, int, int, tuple[str, ...]], ...]
-    """For each part its number, first and last row, and its files."""
+    parts: tuple[tuple[int, int, int, int, tuple[str, ...]], ...]
+    """For each part: first row, and the first after the last; its number, its rows, its files."""
     format: str | None
 
     def __call__(self) -> Campaign:
         """Read them."""
-        return join([self._part(number, files)[start:stop] for number, start, stop, files in self.parts])
+        return join([self._part(number, rows, files)[a:b] for a, b, number, rows, files in self.parts])
 
-    def _part(self, number: int, files: tuple[str, ...]) -> Campaign:
+    def _part(self, number: int, rows: int, files: tuple[str, ...]) -> Campaign:
         path = spool_path(self.folder) / f"{number:07d}.npz"
         if path.exists():
             return read_part(path)
         if not files:
             raise InvalidInput(f"{path} is gone, and an iterator cannot be asked again; begin anew in another folder")
         campaign, _ = _read_all(files, self.format)
-        if campaign is None:
-            raise UnreadableFile(f"{files[0]} and what follows cannot be read any more")
+        if campaign is None or len(campaign) != rows:
+            raise UnreadableFile(
+                f"{files[0]} to {files[-1]}: {0 if campaign is None else len(campaign)} spectra can be read where there "
+                f"were {rows} before; bring the files back, or begin anew in another folder"
+            )
         return campaign
 
 
@@ -369,9 +372,10 @@ def _cut_parts(
     starts = ends - rows
 
     def cut(start: int, stop: int) -> Piece:
-        here = np.flatnonzero((ends > start) & (starts < stop)).tolist()
+        here = np.flatnonzero((ends > start) & (starts < stop) & (starts < ends)).tolist()
         parts = tuple(
-            (n, int(max(start - starts[n], 0)), int(min(stop - starts[n], rows[n])), groups[n]) for n in here
+            (int(max(start - starts[n], 0)), int(min(stop - starts[n], rows[n])), n, int(rows[n]), groups[n])
+            for n in here
         )
         return PieceOfParts(folder, parts, format)
 
