@@ -224,9 +224,12 @@ class BatchStore:
         if not self._found["survey"]["named"]:
             dataset = dataset.drop_vars("name")
         told = [f"{row['name']}: {row['reason']}" for _, row in frame[frame["reason"] != ""].iterrows()]
+        of_campaign = dict.fromkeys(note for commit in commits for note in commit["campaign_notes"])
         dataset.attrs |= {
             "sources": json.dumps({path: digest for commit in commits for path, digest in commit["sources"].items()}),
-            "campaign_notes": json.dumps(list(dict.fromkeys(n for commit in commits for n in commit["campaign_notes"]))),
+            "campaign_notes": json.dumps(
+                list(dict.fromkeys(n for commit in commits for n in commit["campaign_notes"]))
+            ),
             "notes": json.dumps([*_notes_of(commits), *told]),
         }
         try:

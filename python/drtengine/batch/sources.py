@@ -231,9 +231,10 @@ class PieceOfParts:
             raise InvalidInput(f"{path} is gone, and an iterator cannot be asked again; begin anew in another folder")
         campaign, _ = _read_all(files, self.format)
         if campaign is None or len(campaign) != rows:
+            found = 0 if campaign is None else len(campaign)
             raise UnreadableFile(
-                f"{files[0]} to {files[-1]}: {0 if campaign is None else len(campaign)} spectra can be read where there "
-                f"were {rows} before; bring the files back, or begin anew in another folder"
+                f"{files[0]} to {files[-1]}: {found} spectra can be read where there were {rows} before; "
+                "bring the files back, or begin anew in another folder"
             )
         return campaign
 
