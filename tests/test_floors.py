@@ -30,6 +30,7 @@ FLOORS = (
         *("circuits", "warburg", "gitt", "ici", "cv", "cycling"),
     ),
     ("store", "maps", "simulate", "diffusion"),
+    ("batch",),
     ("plot", "cli"),
 )
 SIDEWAYS = {  # allowed above the second floor
@@ -39,7 +40,10 @@ SIDEWAYS = {  # allowed above the second floor
 }
 FACE = "__init__"  # gathers the public names; nothing imports from it, but for the version
 
-HEAVY = ("scipy", "xarray", "pandas", "matplotlib", "typer", "rich", "cvxpy", "h5netcdf", "h5py", "joblib", "fastnda")
+HEAVY = (
+    *("scipy", "xarray", "pandas", "matplotlib", "typer", "rich", "cvxpy", "h5netcdf", "h5py", "joblib", "fastnda"),
+    *("zarr", "pyarrow", "cloudpickle", "numcodecs", "google_crc32c", "distributed"),
+)
 # The CLI is imported by its own command alone, and reports a missing typer or rich itself.
 HEAVY_AT_TOP = {"cli": ("typer", "rich", "numpy")}
 ANYWHERE = {*HEAVY, "openpyxl", "numpy", "drtengine"}

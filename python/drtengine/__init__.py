@@ -17,6 +17,7 @@ from __future__ import annotations
 from . import simulate
 from ._version import __version__
 from .basis import Basis
+from .batch import BatchPlan, BatchStore, LazyCampaign, open_store, run_batch
 from .campaign import Campaign
 from .circuits import CircuitResult, fit_circuit
 from .cv import CvResult, analyze_cv
@@ -43,6 +44,8 @@ from .warburg import WarburgResult, fit_warburg
 __all__ = [
     "DEFAULT_PROCESSES",
     "Basis",
+    "BatchPlan",
+    "BatchStore",
     "Campaign",
     "CircuitResult",
     "CvResult",
@@ -58,6 +61,7 @@ __all__ = [
     "KkLimits",
     "KkResult",
     "LambdaScores",
+    "LazyCampaign",
     "MissingExtra",
     "Sampling",
     "Series",
@@ -84,8 +88,10 @@ __all__ = [
     "load",
     "locate_peak_samples",
     "map_gamma",
+    "open_store",
     "read",
     "read_table",
+    "run_batch",
     "save",
     "simulate",
     "summarize_cycling",

@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike
 from . import options
 from .bands import check_band
 from .basis import Basis, tau_grid
-from .campaign import Campaign, find_problems, frequency_grids
+from .campaign import Campaign, frequency_grids
 from .choice import CampaignFit, add_elements
 from .errors import InvalidInput, Status
 from .joint import halfway, order_branches, solve_joint
 from .methods import METHODS, SOLVERS, Band, GridProblem, empty_arrays, outlier_notes, pose
 from .options import PARTS
-from .points import explain, select_points, vanishing_points
+from .points import explain, judge_points
 from .result import DrtResult
 from .sampling import DEFAULT_SAMPLES, SAMPLING_VARIABLES, sampling_notes, sampling_of
 from .selection import check_selector
@@ -196,13 +196,7 @@ def fit_drt(
     wanted = None if band is None else Band(float(band), band_kind, int(seed), samples and int(samples))
     branches = order_branches(campaign, along) if method == "joint" else []
 
-    used, notes = select_points(campaign, f_min, f_max, exclude)
-    status = (
-        campaign.problems.copy() if used is campaign.is_point else find_problems(campaign.frequency, campaign.Z, used)
-    )
-    if isinstance(weights, str) and weights != "unit":
-        weightless = vanishing_points(campaign.Z, used).any(axis=1)
-        status[weightless & (status == Status.OK)] = Status.ZERO_IMPEDANCE
+    used, status, notes = judge_points(campaign, f_min, f_max, exclude, weights)
     row_weights = options.check_weights(weights, campaign, used & (status == Status.OK)[:, None])
     grids = [
         (rows[sound], points)

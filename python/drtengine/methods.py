@@ -231,8 +231,9 @@ def put_log_gamma(
     """Put gamma [spectrum, node], what follows from it, and the free unknowns in their places."""
     basis, gamma = grid.basis, np.exp(log_gamma)
     arrays["gamma"][grid.rows] = arrays["coefficients"][grid.rows] = gamma
-    arrays["R_pol"][grid.rows] = gamma @ basis.integrals(basis.tau[0], basis.tau[-1])
-    arrays["R_pol_window"][grid.rows] = gamma @ basis.integrals(*grid.window)
+    integrals = np.column_stack([basis.integrals(basis.tau[0], basis.tau[-1]), basis.integrals(*grid.window)])
+    # not `@`, whose last bits depend on how many spectra there are
+    arrays["R_pol"][grid.rows], arrays["R_pol_window"][grid.rows] = core.multiply_rows(gamma, integrals).T
     arrays["method"][grid.rows] = method
     _put_free(arrays, grid, free)
 
