@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..spectrum import FloatArray
+from ..spectrum import BoolArray, FloatArray
 from .limits import FAIL, PASS, KkLimits
 from .structure import Judgement
 
@@ -13,7 +13,7 @@ _UNCERTAIN = 3.0
 """A drift is spoken of from so many standard uncertainties on."""
 
 
-def reasons_of(found: Judgement, frequency: FloatArray, limits: KkLimits, *, timed: bool) -> list[str]:
+def reasons_of(found: Judgement, frequency: FloatArray, limits: KkLimits, timed: BoolArray) -> list[str]:
     """One sentence for each spectrum of a grid.
 
     Parameters
@@ -21,10 +21,10 @@ def reasons_of(found: Judgement, frequency: FloatArray, limits: KkLimits, *, tim
     found : Judgement
     frequency : ndarray, shape [point]
     limits : KkLimits
-    timed : bool
+    timed : ndarray of bool, shape [spectrum]
         Whether the times of the points are known.
     """
-    return [_sentence(found, i, frequency, limits, timed) for i in range(len(found.tier))]
+    return [_sentence(found, i, frequency, limits, bool(timed[i])) for i in range(len(found.tier))]
 
 
 def _sentence(found: Judgement, i: int, frequency: FloatArray, limits: KkLimits, timed: bool) -> str:
