@@ -181,12 +181,15 @@ def coverage(table: Table) -> None:
         table.share(f"finite space, {name}, noise 0.3 %", inside(*found.interval(name), value))
     rates = np.array([0.1, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]) * 1e-3
 
-    def bump(E: Any) -> Any:
-        return np.exp(-(((E - 0.5) / 0.12) ** 2))
+    def k1(E: Any) -> Any:
+        return 0.3 + 0.5 * np.exp(-(((E - 0.5) / 0.12) ** 2))
+
+    def k2(E: Any) -> Any:
+        return 0.005 + 0.02 * np.exp(-(((E - 0.5) / 0.12) ** 2))
 
     held = []
     for seed in range(60):
-        noisy = simulate.cv(rates, lambda E: 0.3 + 0.5 * bump(E), lambda E: 0.005 + 0.02 * bump(E), noise=0.02, seed=seed)
+        noisy = simulate.cv(rates, k1, k2, noise=0.02, seed=seed)
         cv = dt.analyze_cv(noisy.frame, edge=0, cells=100)
         held += (np.abs(cv.share - noisy.share) < 1.96 * cv.u_share).ravel().tolist()
     table.share("capacitive share, noise 2 %", held)

@@ -107,7 +107,13 @@ KkBasis::KkBasis(const KkModel& model, const double* modulus) : part_(model.part
   const Eigen::RowVectorXd norms = A.colwise().norm();
   A.array().rowwise() /= norms.array();
   const Eigen::HouseholderQR<Eigen::MatrixXd> qr(A);
-  Q_ = qr.householderQ() * Eigen::MatrixXd::Identity(rows, n);
+  Eigen::MatrixXd Q = Eigen::MatrixXd::Identity(rows, n);
+  Vector scratch(n);
+  for (Index k = n - 1; k >= 0; --k) {  // backwards, what is left of column k is still the identity
+    Q.bottomRightCorner(rows - k, n - k)
+        .applyHouseholderOnTheLeft(qr.matrixQR().col(k).tail(rows - k - 1), qr.hCoeffs()[k], scratch.data());
+  }
+  Q_ = Q;
   const Eigen::MatrixXd R = qr.matrixQR().topRows(n);
   to_elements_ = R.triangularView<Eigen::Upper>().solve(Eigen::MatrixXd::Identity(n, n));
   to_elements_.array().colwise() /= norms.transpose().array();
@@ -120,19 +126,16 @@ KkBasis::KkBasis(const KkModel& model, const double* modulus) : part_(model.part
 // What each weight adds to the entries of the Gram matrix.
 void KkBasis::form_products() {
   const Index n = size(), n_blocks = blocks_of(packed(n, 0), kSums);
-  products_.assign(static_cast<std::size_t>(n_blocks * points() * kSums), 0);
+  products_.resize(static_cast<std::size_t>(n_blocks * points() * kSums));
+  Vector entries = Vector::Zero(n_blocks * kSums);
   for (Index point = 0; point < points(); ++point) {
     const double *real = Q_.row(2 * point).data(), *imag = Q_.row(2 * point + 1).data();
-    double* to = products_.data() + point * kSums;
-    Index entry = 0;  // within its block
     for (Index i = 0; i < n; ++i) {
-      for (Index j = 0; j <= i; ++j) {
-        to[entry] = real[i] * real[j] + imag[i] * imag[j];
-        if (++entry == kSums) {
-          entry = 0;
-          to += points() * kSums;
-        }
-      }
+      double* row = entries.data() + packed(i, 0);
+      for (Index j = 0; j <= i; ++j) row[j] = real[i] * real[j] + imag[i] * imag[j];
+    }
+    for (Index block = 0; block < n_blocks; ++block) {
+      std::copy_n(entries.data() + block * kSums, kSums, products_.data() + (block * points() + point) * kSums);
     }
   }
 }

@@ -1,5 +1,7 @@
 #include "drtengine/kramers_kronig.hpp"
 
+#include "drtengine/tile.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -11,7 +13,7 @@ namespace drtengine {
 namespace {
 
 constexpr Index kChunk = 8;   // spectra: whole vectors of every instruction set
-constexpr Index kFlock = 64;  // spectra of a scan that fill each other's vectors
+constexpr Index kFlock = 64;  // at most so many spectra of a scan fill each other's vectors
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 KkInput input_of(const KkBatch& batch, Index spectrum) {
@@ -161,7 +163,9 @@ class Scanner {
   }
 
   KkScan run() && {
-    parallel_for(batch_.X.rows(), kFlock, batch_.n_threads, batch_.keep_going, [this] {
+    const Index count = batch_.X.rows(), n_flocks = std::max<Index>((count + kFlock - 1) / kFlock, 1);
+    const Index flock = std::max(padded((count + n_flocks - 1) / n_flocks), kChunk);  // of one size
+    parallel_for(count, flock, batch_.n_threads, batch_.keep_going, [this] {
       return [this, lanes = KkLanes(), alone = KkLanes()](Index begin, Index end) mutable {
         std::vector<Index> going(static_cast<std::size_t>(end - begin));
         std::iota(going.begin(), going.end(), begin);

@@ -61,7 +61,7 @@ class Trial:
         turns = self._turns
         count = turns.sum(axis=1)
         span = turns.shape[1] - turns[:, ::-1].argmax(axis=1) - turns.argmax(axis=1) - 1
-        return np.where(count >= 2, span / np.maximum(count - 1, 1), turns.shape[1] + 3)
+        return np.asarray(np.where(count >= 2, span / np.maximum(count - 1, 1), turns.shape[1] + 3))
 
     @property
     def _turns(self) -> BoolArray:
@@ -174,4 +174,4 @@ def curvatures(real: FloatArray, imag: FloatArray) -> FloatArray:
     sides = np.hypot(x, y)
     chord = np.hypot(real[:, 2:] - real[:, :-2], imag[:, 2:] - imag[:, :-2])
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.nan_to_num(2 * across / (sides[:, 1:] * sides[:, :-1] * chord), posinf=0, neginf=0)
+        return np.asarray(np.nan_to_num(2 * across / (sides[:, 1:] * sides[:, :-1] * chord), posinf=0, neginf=0))

@@ -47,7 +47,8 @@ def _sentence(found: Judgement, i: int, frequency: FloatArray, limits: KkLimits,
     flagged = np.flatnonzero(found.flagged[i])
     if found.stretch[i]:
         low, high = frequency[flagged[-1]], frequency[flagged[0]]
-        said.append(f"without the {flagged.size} point(s) between {low:.3g} and {high:.3g} Hz it would pass")
+        many = f"{flagged.size} points between {low:.3g} and {high:.3g} Hz"
+        said.append(f"without the {many if high > low else f'point at {low:.3g} Hz'} it would pass")
     elif flagged.size:
         shown = flagged[np.argsort(-found.deviation[i, flagged], kind="stable")][:_MOST_POINTS]
         points = ", ".join(f"{frequency[k]:.4g} Hz by {_percent(found.deviation[i, k])}" for k in shown)
