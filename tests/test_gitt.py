@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import drtengine as dt
 from drtengine import simulate
 from drtengine.geometry import Geometry
+from drtengine.gitt import _has_gap
 from drtengine.simulate.gitt import surface_response
 
 SPHERE = {"sphere_radius": 5e-6}
@@ -213,11 +214,12 @@ def test_merged_pulses_are_named() -> None:
     assert len(result) == 5
     assert "rows missing" in result.flag[2]
     assert (result.flag[[0, 1, 3, 4]] == "").all()
-    log_times = frame[
-        frame["time_s"].isin(np.concatenate([s + np.geomspace(1, 600, 13).round() for s in switches[:, 0]]))
-        | (frame["current_A"] == 0)
-    ]
-    assert not any("rows missing" in flag for flag in dt.fit_gitt(log_times, **SPHERE).flag)
+
+
+def test_rows_that_thin_out_are_no_gap() -> None:
+    assert not _has_gap(np.geomspace(1, 600, 12))
+    assert not _has_gap(np.array([0.0, 300, 600]))
+    assert _has_gap(np.concatenate([np.arange(0, 1200, 10), 3000 + np.arange(0, 1200, 10)]))
 
 
 def test_hours_taken_for_seconds_are_questioned() -> None:
