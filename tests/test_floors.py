@@ -28,7 +28,7 @@ FLOORS = (
         *("io", "result", "posterior", "drt", "scores", "peaks", "reference", "kk"),
         *("circuits", "warburg", "gitt", "ici", "cv", "cycling"),
     ),
-    ("store", "maps", "simulate", "diffusion"),
+    ("store", "maps", "simulate", "diffusion", "resistances"),
     ("plot", "cli"),
 )
 SIDEWAYS = {  # allowed above the second floor

@@ -32,6 +32,7 @@ from .joint import Series
 from .kk import KkLimits, KkResult, check_kk
 from .maps import compare_maps, map_gamma
 from .peaks import DEFAULT_PROCESSES, find_peaks, fit_components, integrate_processes, track_peaks
+from .resistances import compare_resistances
 from .result import DrtResult
 from .scores import LambdaScores, lambda_scores
 from .spectrum import Spectrum
@@ -67,6 +68,7 @@ __all__ = [
     "check_kk",
     "compare_diffusion",
     "compare_maps",
+    "compare_resistances",
     "expand",
     "find_peaks",
     "fit_circuit",
