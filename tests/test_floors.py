@@ -29,7 +29,7 @@ FLOORS = (
         *("io", "result", "posterior", "drt", "scores", "peaks", "reference", "kk"),
         *("circuits", "warburg", "gitt", "ici", "cv", "cycling"),
     ),
-    ("store", "maps", "simulate", "diffusion"),
+    ("store", "maps", "simulate", "diffusion", "resistances"),
     ("batch",),
     ("plot", "cli"),
 )

@@ -33,6 +33,7 @@ from .joint import Series
 from .kk import KkLimits, KkResult, check_kk
 from .maps import compare_maps, map_gamma
 from .peaks import DEFAULT_PROCESSES, find_peaks, fit_components, integrate_processes, track_peaks
+from .resistances import compare_resistances
 from .result import DrtResult
 from .samples import integrate_samples, locate_peak_samples
 from .sampling import Sampling
@@ -74,6 +75,7 @@ __all__ = [
     "check_kk",
     "compare_diffusion",
     "compare_maps",
+    "compare_resistances",
     "expand",
     "find_peaks",
     "fit_circuit",
