@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from . import simulate
 from ._version import __version__
+from .analysis import Analysis, Settings, analyze, compare
 from .basis import Basis
 from .campaign import Campaign
 from .circuits import CircuitResult, fit_circuit
@@ -32,6 +33,7 @@ from .joint import Series
 from .kk import KkLimits, KkResult, check_kk
 from .maps import compare_maps, map_gamma
 from .peaks import DEFAULT_PROCESSES, find_peaks, fit_components, integrate_processes, track_peaks
+from .report import write_comparison, write_report
 from .result import DrtResult
 from .scores import LambdaScores, lambda_scores
 from .spectrum import Spectrum
@@ -40,6 +42,7 @@ from .warburg import WarburgResult, fit_warburg
 
 __all__ = [
     "DEFAULT_PROCESSES",
+    "Analysis",
     "Basis",
     "Campaign",
     "CircuitResult",
@@ -58,13 +61,16 @@ __all__ = [
     "LambdaScores",
     "MissingExtra",
     "Series",
+    "Settings",
     "Spectrum",
     "Status",
     "UnreadableFile",
     "WarburgResult",
     "__version__",
+    "analyze",
     "analyze_cv",
     "check_kk",
+    "compare",
     "compare_diffusion",
     "compare_maps",
     "expand",
@@ -85,6 +91,8 @@ __all__ = [
     "simulate",
     "summarize_cycling",
     "track_peaks",
+    "write_comparison",
+    "write_report",
 ]
 
 

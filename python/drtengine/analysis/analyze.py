@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -162,7 +162,16 @@ def analyze(
     <Analysis: 24 spectra, 24 inverted, 24 pass Kramers-Kronig, 72 peaks on 3 lines>
     >>> dt.write_report(analysis, "report")  # doctest: +SKIP
     """
-    settings = (settings or Settings()).updated(options)
+    with _single_threaded_algebra():
+        return _analyze(data, (settings or Settings()).updated(options), n_threads, progress)
+
+
+def _analyze(
+    data: Campaign | Spectrum | PathLike | Sequence[PathLike],
+    settings: Settings,
+    n_threads: int | None,
+    progress: Progress | None,
+) -> Analysis:
     clock = _Clock(progress)
     refused: Mapping[str, str] = {}
     others: Sequence[Path] = ()
@@ -207,6 +216,16 @@ def analyze(
         seconds=clock.seconds,
         notes=list(dict.fromkeys(notes)),
     )
+
+
+def _single_threaded_algebra() -> AbstractContextManager[object]:
+    """Keep the threads of NumPy's BLAS from waiting for each other over matrices too small to share."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return nullcontext()
+    limits: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
+    return limits
 
 
 @dataclass

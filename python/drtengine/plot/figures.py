@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -92,6 +93,7 @@ def save(drawn: Figure | SubFigure | Axes, path: str | os.PathLike[str]) -> tupl
         finally:
             partial.unlink(missing_ok=True)
         written.append(final)
+        figure.set_layout_engine("none")  # it stands as laid out for the first format
     return written[0], written[1]
 
 
@@ -157,7 +159,7 @@ def decades(ax: Axes, axis: Literal["x", "y"]) -> None:
 
     Call it when everything is drawn: an axis shorter than two decades has labels at 1, 2 and 5.
     """
-    from matplotlib.ticker import FuncFormatter, LogFormatterMathtext, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     getattr(ax, f"set_{axis}scale")("log")
     which = ax.xaxis if axis == "x" else ax.yaxis
@@ -167,6 +169,17 @@ def decades(ax: Axes, axis: Literal["x", "y"]) -> None:
         which.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     else:
         which.set_major_locator(LogLocator(numticks=12))
-        which.set_major_formatter(LogFormatterMathtext())
+        which.set_major_formatter(FuncFormatter(lambda value, _: _power(value)))
     which.set_minor_locator(LogLocator(subs=tuple(range(1, 10)), numticks=200))
     which.set_minor_formatter(NullFormatter())
+
+
+def _power(value: float) -> str:
+    """Write a power of ten; as text, since setting mathematics takes longer than drawing the figure."""
+    exponent = round(math.log10(value)) if value > 0 else 0
+    if value <= 0 or not math.isclose(value, 10.0**exponent, rel_tol=1e-6):
+        return ""
+    return f"10{str(exponent).translate(_SUPERSCRIPTS)}"
+
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

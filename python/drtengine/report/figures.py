@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,11 +11,13 @@ import numpy as np
 from .. import plot
 from ..analysis import Analysis, Section
 from ..errors import InvalidInput, MissingExtra, require
+from ..peaks import Tracks
+from .payload import gamma_top
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOST_CURVES, MOST_STACKED = 60, 40
+MOST_CURVES, MOST_STACKED, MOST_LINES = 60, 40, 8
 SECTION_FIGURES = {
     "warburg": ("warburg",),
     "gitt": ("titration", "diffusion", "pulse"),
@@ -46,15 +49,29 @@ def campaign_figures(analysis: Analysis) -> Iterator[tuple[str, Callable[[], Any
         if check is not None and testable and len(check) == 1:
             yield "kk_residuals", lambda: plot.kk_residuals(check)
         return
-    ranges = None if table is None else table.ranges
-    yield "gamma_map", lambda: plot.intensity_map(result, along=along, processes=ranges)
+    ranges, top = None if table is None else table.ranges, gamma_top(analysis)
+    yield "gamma_map", lambda: plot.intensity_map(result, along=along, processes=ranges, gamma_max=top)
     yield "waterfall", lambda: plot.waterfall(result, along=along, spectra=evenly(len(result), MOST_STACKED))
     if len(analysis.tracks):
-        yield "tracks", lambda: plot.tracks(analysis.tracks)
+        yield "tracks", lambda: plot.tracks(longest(analysis.tracks))
     if table is not None:
         yield "processes", lambda: plot.processes(table, along=along)
     if check is not None and testable and len(check) > 1:
         yield "kk_map", lambda: plot.kk_map(check, along=along)
+
+
+def longest(tracks: Tracks, most: int = MOST_LINES) -> Tracks:
+    """Give the lines of the most peaks of each branch, all if there are few; the others are taken for loose peaks."""
+    counts = np.bincount(tracks.track[tracks.track >= 0], minlength=len(tracks))
+    kept = [
+        line
+        for branch in range(len(tracks.series.branches))
+        for line in sorted(np.flatnonzero(tracks.branch == branch), key=lambda line: -counts[line])[:most]
+    ]
+    kept = sorted(kept)
+    number = np.full(len(tracks) + 1, -1)  # the last for peaks that are on no line
+    number[kept] = np.arange(len(kept))
+    return replace(tracks, track=number[tracks.track], branch=tracks.branch[kept])
 
 
 def section_figures(section: Section) -> Iterator[tuple[str, Figure]]:

@@ -25,7 +25,7 @@ from .payload import payload, to_script
 if TYPE_CHECKING:
     import pandas as pd
 
-_MOST_ROWS = 200
+_MOST_ROWS, _MANY = 200, 12
 _WIDE = 1400
 """Pixels from which a figure stands across the page."""
 _EDGE = (
@@ -136,9 +136,16 @@ def frame_table(frame: pd.DataFrame, most: int = _MOST_ROWS) -> Any:
     return Markup(f"<div class=scroll>{table}</div>{more}")  # noqa: S704  # every cell is escaped
 
 
+_PLAIN = 1e-3, 1e6
+
+
 def _short(value: Any) -> str:
     if isinstance(value, float | np.floating):
-        return "–" if np.isnan(value) else f"{value:.4g}"
+        if not np.isfinite(value):
+            return "–" if np.isnan(value) else "∞"
+        if value == 0 or _PLAIN[0] <= abs(value) < _PLAIN[1]:
+            return np.format_float_positional(float(f"{value:.4g}"), trim="-")
+        return f"{value:.3g}"
     return str(value)
 
 
@@ -191,7 +198,7 @@ def _cards(analysis: Analysis) -> list[dict[str, str]]:
     cards = [(f"{len(analysis):,}", "spectra" if len(analysis) > 1 else "spectrum")]
     if check is not None:
         cards.append((f"{(check.verdict == 'pass').mean():.0%}", "pass Kramers–Kronig"))
-    for name, label in (("R_inf", "R∞"), ("R_pol_window", "R_pol in the measured window")):
+    for name, label in (("R_inf", "R∞"), ("R_pol_window", "Rₚₒₗ in the measured window")):
         if span := _span(getattr(result, name)):
             cards.append((f"{span} {unit}", label))
     if np.isfinite(rms).any():
@@ -255,6 +262,8 @@ def _process_tables(analysis: Analysis) -> list[dict[str, Any]]:
         tables.append({"title": "Named processes", "html": frame_table(pd.DataFrame(rows, columns=head))})
     if len(analysis) > 1:
         summary = analysis.tracks.summary()
+        if len(summary) > _MANY:  # the lines that matter first
+            summary = summary.sort_values("peaks", ascending=False, kind="stable")
         head = ["line", "branch", "process", "peaks", "gaps", f"{analysis.series.label}, from", "to", "τ from / s",
                 "τ to / s", f"R from / {unit}", f"R to / {unit}", "τ median / s", f"R median / {unit}"]  # fmt: skip
         summary.columns = pd.Index(head)

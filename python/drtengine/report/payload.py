@@ -58,6 +58,7 @@ def payload(analysis: Analysis) -> dict[str, Any]:
         "coordinates": _coordinates(analysis),
         "series": _series(analysis.series, kept),
         "groups": _groups(analysis),
+        "top": gamma_top(analysis),
         "window": {"low": _numbers(window[:, 0]), "high": _numbers(window[:, 1])},
         "used": _bits(_used(analysis)),
         "flagged": None if check is None else _bits(check.flagged),
@@ -75,6 +76,19 @@ def payload(analysis: Analysis) -> dict[str, Any]:
         "processes": _processes(analysis),
         "arrays": {name: encode(values) for name, values in arrays.items()},
     }
+
+
+def gamma_top(analysis: Analysis) -> float:
+    """Where the colours of a map end: the highest gamma in the window, of spectra that are valid, but for outliers."""
+    result, check = analysis.result, analysis.check
+    highest = np.where(result.in_window & np.isfinite(result.gamma), result.gamma, 0.0).max(axis=1)
+    if check is not None and (valid := check.verdict[analysis.kept] != "fail").any():
+        highest = highest[valid]
+    return float(min(highest.max(initial=0.0), _BEYOND * np.percentile(highest, _MOST))) or 1.0
+
+
+_MOST, _BEYOND = 95, 1.5
+"""Colours end no higher than this factor above this percentile of the spectra."""
 
 
 def to_script(data: Mapping[str, Any]) -> str:

@@ -27,7 +27,7 @@
     return out;
   }
   const axis = (title, more) => Object.assign({ title: { text: title }, showline: true, mirror: true, linecolor: "#5b6773", ticks: "inside", gridcolor: "#edf0f3", zeroline: false, automargin: true }, more);
-  const logarithmic = (title, more) => axis(title, Object.assign({ type: "log", exponentformat: "power", dtick: 1 }, more));
+  const logarithmic = (title, more) => axis(title, Object.assign({ type: "log", exponentformat: "power", dtick: 1, tickfont: { size: 10.5 } }, more)); // powers are drawn larger
   const extreme = (names) => Math.max(1e-300, ...names.map((name) => arrays[name].reduce((top, v) => (Number.isFinite(v) ? Math.max(top, Math.abs(v)) : top), 0)));
   const top = extreme(["gamma_a", "gamma_b"]), most = extreme(["difference"]);
   const root = (v) => (v === null ? null : Math.sign(v) * Math.sqrt(Math.abs(v)));
@@ -76,7 +76,7 @@
       { x: tau, y: high, mode: "lines", line: { width: 0 }, fill: "tonexty", fillcolor: "rgba(60,70,80,.2)", yaxis: "y2", hoverinfo: "skip", name: "interval" },
       { x: tau, y: row("difference", b, k), mode: "lines", name: "difference", line: { color: "#1c2530", width: 1.6 }, yaxis: "y2", hovertemplate: `τ = %{x:.3g} s<br>%{y:.4g} ${unit}` }];
     Plotly.react("plot-cut", traces, { height: 460, margin: { l: 70, r: 20, t: 30, b: 50 }, font: FONT, paper_bgcolor: "rgba(0,0,0,0)", legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
-      xaxis: logarithmic("τ / s", { anchor: "y2" }), yaxis: axis(`γ / ${unit} per unit ln τ`, { domain: [0.46, 1], rangemode: "tozero" }), yaxis2: axis(`difference / ${unit}`, { domain: [0, 0.4], zeroline: true, zerolinecolor: "#9aa5af" }) }, CONFIG);
+      xaxis: logarithmic("τ / s", { anchor: "y2", mirror: "all" }), yaxis: axis(`γ / ${unit} per unit ln τ`, { domain: [0.46, 1], rangemode: "tozero" }), yaxis2: axis(`difference / ${unit}`, { domain: [0, 0.4], zeroline: true, zerolinecolor: "#9aa5af" }) }, CONFIG);
   }
   map("plot-a", "gamma_a", data.a, false);
   map("plot-b", "gamma_b", data.b, false);

@@ -50,6 +50,14 @@
     if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(2).replace("e", " × 10^").replace("^+", "^");
     return String(Number(value.toPrecision(4)));
   }
+  function measured(value, u) { // as many digits as the uncertainty has
+    if (value === null || !known(value)) return "–";
+    if (u === null || u === undefined || !(u > 0)) return short(value);
+    const size = Math.max(Math.abs(value), u), power = size < 1e-3 || size >= 1e5 ? Math.floor(Math.log10(size)) : 0, scale = Math.pow(10, power);
+    const digits = Math.min(Math.max(1 - Math.floor(Math.log10(u / scale)), 0), 12);
+    const text = `${(value / scale).toFixed(digits)} ± ${(u / scale).toFixed(digits)}`;
+    return power ? `(${text}) × 10^${power}` : text;
+  }
   function markup(text) { // powers of ten as superscripts; everything else as text
     const span = document.createElement("span");
     text.split(/(\^-?\d+)/).forEach((part) => {
@@ -74,10 +82,10 @@
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "#fff", legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 } }, more);
   }
   function axis(title, more) {
-    return Object.assign({ title: { text: title }, showline: true, mirror: true, linecolor: "#5b6773", linewidth: 1, ticks: "inside",
-      gridcolor: "#edf0f3", zeroline: false, automargin: true }, more);
+    return Object.assign({ title: { text: title, font: { size: 13.5 }, standoff: 8 }, showline: true, mirror: true, linecolor: "#5b6773", linewidth: 1, ticks: "inside",
+      tickfont: { size: 12 }, gridcolor: "#edf0f3", zeroline: false, automargin: true }, more);
   }
-  const logarithmic = (title, more) => axis(title, Object.assign({ type: "log", exponentformat: "power", dtick: 1 }, more));
+  const logarithmic = (title, more) => axis(title, Object.assign({ type: "log", exponentformat: "power", dtick: 1, tickfont: { size: 10.5 } }, more)); // powers are drawn larger
 
   const tau = array("tau"), nodes = array("node_tau");
   const series = data.series, branches = series.branches;
@@ -92,7 +100,7 @@
       gammaMax = Math.max(gammaMax, gamma[k]); gammaMin = Math.min(gammaMin, gamma[k]);
     }
   }
-  gammaMax = gammaMax || 1;
+  const highestGamma = gammaMax; gammaMax = data.top;
   const state = { chosen: 0, pinned: [], view: "map", scale: "sqrt", tracks: false };
 
   const stretch = (value) => state.scale === "sqrt" ? Math.sign(value) * Math.sqrt(Math.abs(value)) : value;
@@ -107,7 +115,7 @@
   }
   function colours(b) {
     return { colorscale: INFERNO, zmin: stretch(gammaMin), zmax: stretch(gammaMax), showscale: b === 0,
-      colorbar: Object.assign({ title: { text: `γ / ${unit}<br>per unit ln τ`, side: "right" }, thickness: 14, len: 0.88, y: 0, yanchor: "bottom", outlinewidth: 0 }, colourTicks()) };
+      colorbar: Object.assign({ title: { text: `γ / ${unit}<br>per unit ln τ${highestGamma > 1.001 * gammaMax ? "<br>(highest: " + short(highestGamma) + ")" : ""}`, side: "right", font: { size: 12 } }, thickness: 14, len: 0.88, y: 0, yanchor: "bottom", outlinewidth: 0 }, colourTicks()) };
   }
   function domain(b) {
     const gap = 0.04, width = (1 - gap * (branches.length - 1)) / branches.length;
@@ -239,7 +247,10 @@
     let highest = 0, lowest = 0;
     const curves = [i].concat(state.pinned);
     curves.forEach((p) => row("gamma", p).forEach((v, k) => { if (inside(p, tau[k]) && known(v)) { highest = Math.max(highest, v); lowest = Math.min(lowest, v); } }));
-    if (data.arrays.gamma_high) row("gamma_high", i).forEach((v, k) => { if (inside(i, tau[k]) && known(v)) highest = Math.max(highest, v); });
+    if (data.arrays.gamma_high) { // a band that is wide somewhere must not flatten the curve
+      const ceiling = 1.5 * highest;
+      row("gamma_high", i).forEach((v, k) => { if (inside(i, tau[k]) && known(v)) highest = Math.max(highest, Math.min(v, ceiling)); });
+    }
     const shade = { fillcolor: "#5b6773", opacity: 0.07, line: { width: 0 }, layer: "below", type: "rect", yref: "paper", y0: 0, y1: 1 };
     const ends = data.window.low[i] === null ? [] : [Object.assign({ x0: tau[0], x1: data.window.low[i] }, shade), Object.assign({ x0: data.window.high[i], x1: tau[tau.length - 1] }, shade)];
     Plotly.react("plot-gamma", traces, layout(330, { xaxis: logarithmic("τ / s", { range: [Math.log10(tau[0]), Math.log10(tau[tau.length - 1])] }),
@@ -267,7 +278,7 @@
       Object.assign({ x: f, y: size(re, im), hovertemplate: `f = %{x:.4g} Hz<br>|Z| = %{y:.5g} ${unit}<extra></extra>` }, dots), Object.assign({ x: f, y: size(fr, fi) }, line),
       Object.assign({ x: f, y: phase(re, im), yaxis: "y2", showlegend: false, hovertemplate: "f = %{x:.4g} Hz<br>−phase = %{y:.4g}°<extra></extra>" }, dots), Object.assign({ x: f, y: phase(fr, fi), yaxis: "y2", showlegend: false }, line)];
     const sizes = size(re, im).filter((v) => v > 0), span = Math.log10(Math.max(...sizes) / Math.min(...sizes));
-    Plotly.react("plot-bode", traces, layout(400, { xaxis: logarithmic("f / Hz", { anchor: "y2" }), yaxis: logarithmic(`|Z| / ${unit}`, { domain: [0.54, 1], dtick: span > 1.2 ? 1 : undefined, nticks: 6, exponentformat: span > 1.2 ? "power" : "none" }),
+    Plotly.react("plot-bode", traces, layout(400, { xaxis: logarithmic("f / Hz", { anchor: "y2", mirror: "all" }), yaxis: logarithmic(`|Z| / ${unit}`, { domain: [0.54, 1], dtick: span > 1.2 ? 1 : "D2", exponentformat: span > 1.2 ? "power" : "none" }),
       yaxis2: axis("−phase / °", { domain: [0, 0.46] }) }), CONFIG);
   }
 
@@ -277,7 +288,7 @@
     const relative = (a, b) => order.map((k) => (known(a[k]) && known(b[k]) ? (100 * (a[k] - b[k])) / Math.hypot(re[k], im[k]) : null));
     const parts = [["real", INK, "circle"], ["imaginary", OTHER, "square-open"]];
     [relative(re, fr), relative(im, fi)].forEach((y, n) => traces.push({ x: f, y, mode: "markers", name: parts[n][0], legendgroup: parts[n][0], marker: { color: parts[n][1], symbol: parts[n][2], size: 6 }, hovertemplate: "f = %{x:.4g} Hz<br>%{y:.3g} %<extra></extra>" }));
-    const look = layout(data.arrays.kk_real ? 360 : 240, { xaxis: logarithmic("f / Hz", { anchor: data.arrays.kk_real ? "y2" : "y" }), yaxis: axis("inversion<br>(Z − fit)/|Z| / %", { zeroline: true, zerolinecolor: "#9aa5af", domain: data.arrays.kk_real ? [0.54, 1] : [0, 1] }) });
+    const look = layout(data.arrays.kk_real ? 360 : 240, { xaxis: logarithmic("f / Hz", { anchor: data.arrays.kk_real ? "y2" : "y", mirror: "all" }), yaxis: axis("inversion<br>(Z − fit)/|Z| / %", { zeroline: true, zerolinecolor: "#9aa5af", domain: data.arrays.kk_real ? [0.54, 1] : [0, 1] }) });
     if (data.arrays.kk_real) {
       ["kk_real", "kk_imag"].forEach((name, n) => traces.push({ x: f, y: pick(row(name, i), order).map((v) => (v === null ? null : 100 * v)), yaxis: "y2", mode: "markers", legendgroup: parts[n][0], showlegend: false, marker: { color: parts[n][1], symbol: parts[n][2], size: 6 }, hovertemplate: "f = %{x:.4g} Hz<br>%{y:.3g} %<extra></extra>" }));
       look.yaxis2 = axis("Kramers–Kronig<br>(Z − fit)/|Z| / %", { zeroline: true, zerolinecolor: "#9aa5af", domain: [0, 0.46] });
@@ -285,7 +296,7 @@
     Plotly.react("plot-residual", traces, look, CONFIG);
   }
 
-  const FACTS = [["R_inf", "R∞", unit, "u_R_inf"], ["R_pol", "R_pol", unit, "u_R_pol"], ["R_pol_window", "R_pol in the window", unit, "u_R_pol_window"], ["L_0", "L₀", "H"], ["C_0", "C₀", "F"], ["lambda_", "λ", ""], ["residual", "residual (r.m.s.)", "%"]];
+  const FACTS = [["R_inf", "R∞", unit, "u_R_inf"], ["R_pol", "Rₚₒₗ", unit, "u_R_pol"], ["R_pol_window", "Rₚₒₗ in the window", unit, "u_R_pol_window"], ["L_0", "L₀", "H"], ["C_0", "C₀", "F"], ["lambda_", "λ", ""], ["residual", "residual (r.m.s.)", "%"]];
   function fact(name, text) {
     const span = document.createElement("div"), label = document.createElement("span");
     label.textContent = `${name} `;
@@ -305,16 +316,15 @@
       const values = data.numbers[name];
       if (!values || values[i] === null) return;
       const u = uncertainty && data.numbers[uncertainty] ? data.numbers[uncertainty][i] : null;
-      const value = name === "residual" ? 100 * values[i] : values[i];
-      box.append(fact(label, `${short(value)}${u !== null && u !== undefined ? ` ± ${short(Number(u.toPrecision(2)))}` : ""} ${unitOf}`));
+      box.append(fact(label, `${measured(name === "residual" ? 100 * values[i] : values[i], u)} ${unitOf}`));
     });
     if (word(data.method, i)) box.append(fact("method", word(data.method, i)));
     if (word(data.status, i) !== "ok") box.append(fact("status", word(data.status, i)));
     if (data.verdict && data.verdict[i] !== "pass") box.append(fact("why", word(data.reason, i)));
     const mine = data.peaks.spectrum.map((s, p) => (s === i ? p : -1)).filter((p) => p >= 0);
-    const P = data.peaks, pm = (v, u) => (v === null ? "–" : `${short(v)}${u === null ? "" : ` ± ${short(Number(u.toPrecision(2)))}`}`);
+    const P = data.peaks;
     table(document.getElementById("peaks"), ["peak", "τ / s", `R / ${unit}`, "interval of R", unit === "Ω" ? "C / F" : "C / F cm⁻²", "width / decades", "process", ""],
-      mine.map((p, n) => [String(n + 1), pm(P.tau[p], P.u_tau[p]), pm(P.R[p], P.u_R[p]), P.R_low[p] === null ? "–" : `${short(P.R_low[p])} to ${short(P.R_high[p])}`, short(P.C[p]), short(P.width[p]), P.process[p], P.edge[p] ? "at an edge of the window" : ""]), [0, 1, 2, 3, 4, 5]);
+      mine.map((p, n) => [String(n + 1), measured(P.tau[p], P.u_tau[p]), measured(P.R[p], P.u_R[p]), P.R_low[p] === null ? "–" : `${short(P.R_low[p])} to ${short(P.R_high[p])}`, short(P.C[p]), short(P.width[p]), P.process[p], P.edge[p] ? "at an edge of the window" : ""]), [0, 1, 2, 3, 4, 5]);
   }
   function table(box, head, rows, numeric, each) {
     const made = document.createElement("table"), top = made.createTHead().insertRow(), body = made.createTBody();
@@ -350,7 +360,7 @@
       Object.assign({ x, y: high.map((v, k) => (on[k] ? v : null)), mode: "lines", line: { width: 0 }, fill: "tonexty", fillcolor: colour + "2e", hoverinfo: "skip", showlegend: false }, axes)];
   }
   function panels(title, height, y) {
-    const look = layout(height, { annotations: [], showlegend: true, legend: { orientation: "h", y: -0.24, x: 0, font: { size: 11 } } });
+    const look = layout(height, { annotations: [], showlegend: true, legend: { orientation: "h", y: -0.2, x: 0, font: { size: 12 }, traceorder: "normal" } });
     branches.forEach((branch, b) => {
       look["xaxis" + suffix(b)] = axis(escaped(series.label), { domain: domain(b), anchor: "y" + suffix(b), autorange: branch.falling ? "reversed" : true });
       look["yaxis" + suffix(b)] = y(b === 0 ? title : "", { anchor: "x" + suffix(b), showticklabels: b === 0, matches: b === 0 ? undefined : "y" });
@@ -362,20 +372,22 @@
   function drawTracks() {
     const P = data.peaks, tauTraces = [], resistances = [], perBranch = {};
     const sorted = data.tracks.map((track, number) => [track, number]);
-    const many = sorted.length > MOST_LEGEND;
+    const many = sorted.length > MOST_LEGEND, explained = new Set();
     sorted.forEach(([track, number]) => {
       perBranch[track.branch] = (perBranch[track.branch] || 0) + 1;
       const n = perBranch[track.branch] - 1, colour = LINES[n % LINES.length], axes = { xaxis: "x" + suffix(track.branch), yaxis: "y" + suffix(track.branch) };
       const branch = branches[track.branch], x = track.peaks.map((p) => branch.values[whereIs.get(P.spectrum[p])[1]]);
       const at = (name) => track.peaks.map((p) => P[name][p]);
-      const label = escaped(`${number} ${track.process}`.trim());
+      const label = escaped(track.process || `line ${number}`), first = !explained.has(label);
+      explained.add(label);
       const symbol = track.peaks.map((p) => MARKS[n % MARKS.length] + (P.edge[p] ? "-open" : ""));
-      const shared = Object.assign({ x, mode: "lines+markers", name: label, marker: { color: colour, size: many ? 4 : 6, symbol }, line: { color: colour, width: 1.4 }, customdata: track.peaks.map((p) => P.spectrum[p]), text: track.peaks.map((p) => escaped(data.names[P.spectrum[p]])), showlegend: !many }, axes);
+      const shared = Object.assign({ x, mode: "lines+markers", name: label, marker: { color: colour, size: many ? 4 : 6, symbol }, line: { color: colour, width: 1.4 }, customdata: track.peaks.map((p) => P.spectrum[p]), text: track.peaks.map((p) => escaped(data.names[P.spectrum[p]])), legendgroup: label, showlegend: !many && first }, axes);
       if (!many) resistances.push(...interval(x, at("R_low"), at("R_high"), colour, axes));
       tauTraces.push(Object.assign({ y: at("tau"), hovertemplate: "%{text}<br>τ = %{y:.3g} s" }, shared));
       resistances.push(Object.assign({ y: at("R"), hovertemplate: `%{text}<br>R = %{y:.4g} ${unit}` }, shared));
     });
-    const highest = Math.max(...P.R.filter((v, p) => P.track[p] >= 0 && v !== null), 0);
+    const sizes = P.R.filter((v, p) => P.track[p] >= 0 && v !== null && (!data.verdict || data.verdict[P.spectrum[p]] !== "fail")).sort((a, b) => a - b);
+    const highest = sizes.length ? Math.min(sizes[sizes.length - 1], 1.5 * sizes[Math.floor(0.98 * (sizes.length - 1))]) : Math.max(...P.R.filter((v) => v !== null), 0); // failing spectra may run off
     [["plot-tracks-tau", tauTraces, panels("τ of peaks / s", 430, logarithmic)], ["plot-tracks-R", resistances, panels(`R of peaks / ${unit}`, 430, (t, more) => axis(t, Object.assign({ range: [0, 1.15 * highest || 1] }, more)))]].forEach(([id, traces, look]) => {
       Plotly.newPlot(id, traces, look, CONFIG);
       document.getElementById(id).on("plotly_click", (event) => choose(event.points[0].customdata));
@@ -398,7 +410,7 @@
 
   function drawTable() {
     const shown = data.coordinates.filter((c) => c.name !== "file" || c.values);
-    const head = ["#", "name"].concat(shown.map((c) => c.name), data.verdict ? ["Kramers–Kronig"] : [], [`R∞ / ${unit}`, `R_pol / ${unit}`, `in the window / ${unit}`, "residual / %", "peaks", "status"]);
+    const head = ["#", "name"].concat(shown.map((c) => c.name), data.verdict ? ["Kramers–Kronig"] : [], [`R∞ / ${unit}`, `Rₚₒₗ / ${unit}`, `in the window / ${unit}`, "residual / %", "peaks", "status"]);
     const firstNumber = 2 + shown.length + (data.verdict ? 1 : 0);
     const numeric = [0, ...shown.map((c, k) => (c.numbers ? k + 2 : -1)), firstNumber, firstNumber + 1, firstNumber + 2, firstNumber + 3, firstNumber + 4];
     const found = new Array(count).fill(0);
