@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from time import perf_counter
@@ -114,9 +114,9 @@ class Analysis:
 
     def _repr_html_(self) -> str:
         """Show key figures, and the map where Matplotlib is there, in a notebook."""
-        from ..plot.html import summary_of  # a figure, drawn above this floor's arrays
+        from .notebook import to_html
 
-        return summary_of(self)
+        return to_html(self)
 
 
 def analyze(
@@ -196,11 +196,15 @@ def _analyze(
     with clock("finding peaks"):
         peaks = find_peaks(result, **settings.for_stage("peaks"), processes=settings.processes, level=settings.level)
         tracks = track_peaks(peaks, **settings.for_stage("tracks"), along=settings.along)
-        processes = integrate_processes(result, settings.processes, level=settings.level) if settings.processes else None
+        processes = (
+            integrate_processes(result, settings.processes, level=settings.level) if settings.processes else None
+        )
     with clock("kinetics"):
-        sections, no_tables = analyze_tables(others, settings)
-        sections = [*_diffusion(remaining, settings), *sections]
-        refused = {name: reason for name, reason in refused.items() if not _became_table(name, sections)}
+        of_tables, odd_tables = analyze_tables(others, settings)
+        sections = [*_diffusion(remaining, settings), *of_tables]
+        refused = {
+            name: odd_tables.get(name, reason) for name, reason in refused.items() if not _became_table(name, sections)
+        }
     notes = [*result.notes, *peaks.notes, *(processes.notes if processes else ())]
     return Analysis(
         campaign=campaign,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ..kk import KkResult
 from ..maps import compare_maps
 from ..peaks import Processes, integrate_processes
 from ..result import DrtResult
+from ..spectrum import FloatArray
 from .settings import read_settings
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Comparison:
         """Give medians over each campaign side by side: R_inf, R_pol, and R of processes that both have."""
         import pandas as pd
 
-        rows = [
+        rows: list[tuple[Any, ...]] = [
             (name, self.a.result.unit, *_median(getattr(self.a.result, name)), *_median(getattr(self.b.result, name)))
             for name in ("R_inf", "R_pol", "R_pol_window")
         ]
@@ -81,7 +82,7 @@ class Comparison:
         return table
 
 
-def _median(values: np.ndarray) -> tuple[float, float, float]:  # type: ignore[type-arg]
+def _median(values: FloatArray) -> tuple[float, float, float]:
     known = values[np.isfinite(values)]
     return (np.nan,) * 3 if known.size == 0 else (float(known.min()), float(np.median(known)), float(known.max()))
 

@@ -91,7 +91,7 @@ def _can_be_read(path: PathLike, options: Mapping[str, Any], refused: dict[str, 
 
 
 def _path_in(reason: str, given: Sequence[PathLike]) -> str:
-    """The file that a reason is about: the longest path that it begins with."""
+    """Give the file that a reason is about: the longest path that it begins with."""
     files = [
         file
         for path in given

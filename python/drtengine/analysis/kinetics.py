@@ -11,7 +11,7 @@ import numpy as np
 
 from ..cv import CvResult, analyze_cv
 from ..cycling import CyclingResult, summarize_cycling
-from ..errors import InvalidInput
+from ..errors import InvalidInput, UnreadableFile
 from ..gitt import GittResult, fit_gitt
 from ..ici import IciResult, fit_ici
 from ..io import read_table
@@ -118,24 +118,27 @@ def _is_swept(record: Record) -> bool:
     return bool(np.sort(counts)[::-1][: 2 * _MOST_RATES].sum() > _SWEPT * moving.size)
 
 
-def analyze_tables(files: Sequence[Path], settings: Settings) -> tuple[list[Section], list[str]]:
+def analyze_tables(files: Sequence[Path], settings: Settings) -> tuple[list[Section], dict[str, str]]:
     """Analyse the files among `files` that are tables of time, current and voltage.
 
     Returns
     -------
     sections : list of Section
         Voltammograms of several files make one.
-    refused : list of str
-        Files that are no such tables, with the reason.
+    refused : dict of str to str
+        Tables that no analysis is for, with the reason.
     """
     frames: dict[str, list[tuple[str, pd.DataFrame]]] = {}
-    refused: list[str] = []
+    refused: dict[str, str] = {}
     for file in files:
         try:
             frame = read_table(file)
+        except UnreadableFile:
+            continue
+        try:
             kind = kind_of(frame)
         except InvalidInput as error:
-            refused.append(str(error) if str(file) in str(error) else f"{file}: {error}")
+            refused[str(file)] = f"{file}: a table of current and voltage, but {error}"
         else:
             frames.setdefault(kind, []).append((file.name, frame))
     sections = []

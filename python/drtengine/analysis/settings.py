@@ -30,7 +30,10 @@ STAGES: Mapping[str, tuple[Callable[..., Any], str]] = MappingProxyType(
         "drt": (fit_drt, "The inversion."),
         "peaks": (find_peaks, "Which maxima of gamma count."),
         "tracks": (track_peaks, "How peaks are followed from spectrum to spectrum."),
-        "warburg": (fit_warburg, "Diffusion in the spectra. D needs an area and a concentration, or what stands below."),
+        "warburg": (
+            fit_warburg,
+            "Diffusion in the spectra. D needs an area and a concentration, or what stands below.",
+        ),
         "gitt": (fit_gitt, "Titrations. One of sphere_radius, plane_thickness and volume_area is needed."),
         "ici": (fit_ici, "Interrupted currents."),
         "cv": (analyze_cv, "Voltammograms at several scan rates."),
@@ -128,7 +131,7 @@ class Settings:
             known = tuple(one.name for one in fields(KkLimits))
             for name in limits:
                 _require_known(name, known, "kk.limits.")
-            values = {name: tuple(v) if isinstance(v, list) else v for name, v in limits.items()}
+            values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in limits.items()}
             given["limits"] = KkLimits(**values)
         return given
 
@@ -137,7 +140,7 @@ class Settings:
         known = (*_GENERAL, "processes", *STAGES)
         for name in changes:
             _require_known(name, known, "")
-        merged = {
+        merged: dict[str, Any] = {
             name: {**getattr(self, name), **value} if name in STAGES and isinstance(value, Mapping) else value
             for name, value in changes.items()
         }
@@ -145,8 +148,8 @@ class Settings:
 
     def to_dict(self) -> dict[str, Any]:
         """Give the options that differ from the defaults, as they stand in a file."""
-        default = Settings(), {}
-        general = {n: getattr(self, n) for n in _GENERAL if getattr(self, n) != getattr(default[0], n)}
+        default = Settings()
+        general = {n: getattr(self, n) for n in _GENERAL if getattr(self, n) != getattr(default, n)}
         if self.processes is not None:
             general["processes"] = {name: list(limits) for name, limits in self.processes.items()}
         return general | {stage: dict(given) for stage in STAGES if (given := getattr(self, stage))}

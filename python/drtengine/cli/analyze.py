@@ -20,7 +20,7 @@ from ..report import write_comparison, write_report
 from ..report.writing import check_folder
 from . import terminal
 from .commands import Force, Format, NamedRanges, Threads, app
-from .kinetics import Capacity, Radius, Thickness, ULength, VolumeArea, lengths
+from .kinetics import Capacity, Radius, Thickness, ULength, VolumeArea, lengths_in_metres
 from .processes import parse_processes
 
 _PANEL = {"rich_help_panel": "Options of the analysis, which go before those of the file"}
@@ -50,9 +50,7 @@ def analyze(
     processes: NamedRanges = None,
     method: Annotated[str | None, typer.Option(help="Method of the inversion; see drtengine drt.", **_PANEL)] = None,
     band: Annotated[float | None, typer.Option(help="Level of a band of γ, such as 0.95.", **_PANEL)] = None,
-    area: Annotated[
-        float | None, typer.Option(help="Electrode area in cm², for results in Ω cm².", **_PANEL)
-    ] = None,
+    area: Annotated[float | None, typer.Option(help="Electrode area in cm², for results in Ω cm².", **_PANEL)] = None,
     capacitance: Annotated[
         bool | None, typer.Option("--capacitance/--no-capacitance", help="Series capacitance in the model.", **_PANEL)
     ] = None,
@@ -64,7 +62,9 @@ def analyze(
     drop_invalid: Annotated[
         bool | None,
         typer.Option(
-            "--drop-invalid/--keep-invalid", help="Leave out spectra that fail this check, and flagged points.", **_PANEL
+            "--drop-invalid/--keep-invalid",
+            help="Leave out spectra that fail this check, and flagged points.",
+            **_PANEL,
         ),
     ] = None,
     figures: Annotated[
@@ -87,7 +87,7 @@ def analyze(
     """Analyse whole campaigns: check, invert, peaks, processes, kinetics, and one HTML report of it all."""
     with terminal.reporting():
         settings = read_settings(config) if config else Settings()
-        of_geometry = {**lengths(sphere_radius, plane_thickness, volume_area, u_length), "capacity": capacity}
+        of_geometry = {**lengths_in_metres(sphere_radius, plane_thickness, volume_area, u_length), "capacity": capacity}
         limits = {"f_min": f_min, "f_max": f_max}
         settings = settings.updated(_set(setting or []))
         settings = settings.updated(
@@ -114,7 +114,9 @@ def analyze(
             computed = perf_counter()
             remarks = write_report(analysis, out, force=force, progress=hook)
         _tell(analysis)
-        terminal.show_notes([*analysis.notes, *(f"not read: {reason}" for reason in analysis.refused.values()), *remarks])
+        terminal.show_notes(
+            [*analysis.notes, *(f"not read: {reason}" for reason in analysis.refused.values()), *remarks]
+        )
         parts = {**analysis.seconds, "writing": perf_counter() - computed}
         shares = ", ".join(f"{stage} {seconds:.2g} s" for stage, seconds in parts.items())
         terminal.say(f"{perf_counter() - start:.3g} s: {shares}")

@@ -57,7 +57,7 @@ def gitt(
 ) -> None:
     """Get diffusion coefficients from a titration (GITT)."""
     with terminal.reporting():
-        lengths = lengths(sphere_radius, plane_thickness, volume_area, u_length)
+        lengths = lengths_in_metres(sphere_radius, plane_thickness, volume_area, u_length)
         with new_folder(out, force=force) as folder:
             frame = read_table(file)
             result = fit_gitt(frame, **lengths, capacity=_coulomb(capacity), positive=positive)
@@ -98,7 +98,7 @@ def ici(
 ) -> None:
     """Get resistance and diffusion from an interrupted current (ICI)."""
     with terminal.reporting():
-        lengths = lengths(sphere_radius, plane_thickness, volume_area, u_length)
+        lengths = lengths_in_metres(sphere_radius, plane_thickness, volume_area, u_length)
         with new_folder(out, force=force) as folder:
             frame = read_table(file)
             result = fit_ici(frame, **lengths, capacity=_coulomb(capacity), positive=positive)
@@ -194,7 +194,7 @@ def cycling(
         _close(out, frame, result.notes, remarks)
 
 
-def lengths(sphere: str | None, plane: str | None, volume: str | None, u_length: str) -> dict[str, Any]:
+def lengths_in_metres(sphere: str | None, plane: str | None, volume: str | None, u_length: str) -> dict[str, Any]:
     """Give lengths in m from words with a unit."""
     given = {"sphere_radius": sphere, "plane_thickness": plane, "volume_area": volume, "u_length": u_length}
     return {name: None if text is None else _metres(name, text) for name, text in given.items()}

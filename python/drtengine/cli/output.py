@@ -150,4 +150,3 @@ def write_check(result: KkResult, folder: Path, along: str | None) -> list[str]:
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write a table as CSV with all digits."""
     table.to_csv(path, index=False, lineterminator="\n")
-

@@ -143,10 +143,15 @@ def _power_of_ten(axis: Axis) -> None:
     """Write the power of ten that large numbers share small, and as a power."""
     from matplotlib.ticker import ScalarFormatter
 
+    class PlainLabels(ScalarFormatter):
+        """Sets mathematics in the shared power alone: for every label that takes longer than drawing the figure."""
+
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return super().__call__(x, pos).removeprefix(r"$\mathdefault{").removesuffix("}$")
+
     axis.get_offset_text().set_fontsize(TICK_SIZE)
-    formatter = axis.get_major_formatter()
-    if isinstance(formatter, ScalarFormatter):
-        formatter.set_useMathText(True)
+    if type(axis.get_major_formatter()) is ScalarFormatter:
+        axis.set_major_formatter(PlainLabels(useMathText=True))
 
 
 def unit_label(unit: str) -> str:

@@ -36,7 +36,9 @@ def render_comparison(comparison: Comparison, *, made: date | None = None) -> st
         b=b.name,
         sides=[_side(side) for side in (a, b)],
         table=frame_table(table),
-        options=pairs_table({name: f"{value}  |  {b.result.options.get(name)}" for name, value in a.result.options.items()}),
+        options=pairs_table(
+            {name: f"{value}  |  {b.result.options.get(name)}" for name, value in a.result.options.items()}
+        ),
         notes=notes,
         versions=pairs_table(versions()),
         level=f"{float(comparison.difference.attrs['level']):g}",
@@ -53,7 +55,7 @@ def comparison_figures(comparison: Comparison) -> Iterator[tuple[str, Callable[[
 
 
 def _maps(difference: xr.Dataset) -> dict[str, Any]:
-    """Maps of a, of b and of the difference [branch, coordinate, tau]; NaN where one of the two did not measure."""
+    """Give maps of a, of b and of the difference [branch, coordinate, tau]; NaN where one of the two did not measure."""
     layers = difference if "branch" in difference.dims else difference.expand_dims(branch=[""])
     along = str(layers.measured.dims[-1])
     places, label = as_numbers(str(difference.attrs["along"]), layers[along].values)

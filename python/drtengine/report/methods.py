@@ -58,7 +58,10 @@ _METHODS = {
 _KINETICS = {
     "warburg": ("Warburg coefficients were fitted where Z′ and −Z″ run parallel in ω^−½", ("10.1149/1.2129668",)),
     "gitt": ("diffusion coefficients were taken from titrations (GITT)", ("10.1149/1.2133112",)),
-    "ici": ("resistances and diffusion coefficients were taken from interrupted currents", ("10.1038/s41467-023-37989-6",)),
+    "ici": (
+        "resistances and diffusion coefficients were taken from interrupted currents",
+        ("10.1038/s41467-023-37989-6",),
+    ),
     "cv": ("capacitive shares were taken from voltammograms", ("10.1021/jp970490q", "10.1021/jp074464w")),
 }
 _PACKAGES = "numpy", "scipy", "xarray", "plotly", "matplotlib"
@@ -96,7 +99,7 @@ def sentence(analysis: Analysis) -> tuple[str, list[tuple[str, str]]]:
     campaign, result, check = analysis.campaign, analysis.result, analysis.check
     f = campaign.frequency[campaign.is_point & (campaign.frequency > 0)]
     spectra = f"{len(campaign)} impedance spectra" if len(campaign) > 1 else "The impedance spectrum"
-    text = [f"{spectra} ({np.nanmin(f):.3g} to {np.nanmax(f):.3g} Hz)"]
+    text = [f"{spectra} ({np.nanmin(f):.4g} to {np.nanmax(f):.6g} Hz)"]
     were = "were" if len(campaign) > 1 else "was"
     if check is not None:
         name, dois = _CHECKS[str(check.options["method"])]
@@ -121,7 +124,9 @@ def sentence(analysis: Analysis) -> tuple[str, list[tuple[str, str]]]:
     if np.isfinite(rms).any():
         paragraph += f" The median relative residual (r.m.s.) was {100 * np.nanmedian(rms):.2g} %."
     if len(analysis.tracks) and len(campaign) > 1:
-        paragraph += f" Peaks were followed from spectrum to spectrum by linear assignment {cite('10.1109/TAES.2016.140952')}."
+        paragraph += (
+            f" Peaks were followed from spectrum to spectrum by linear assignment {cite('10.1109/TAES.2016.140952')}."
+        )
     done = dict.fromkeys(section.kind for section in analysis.sections if section.result is not None)
     for kind in done:
         if kind in _KINETICS:
@@ -131,7 +136,7 @@ def sentence(analysis: Analysis) -> tuple[str, list[tuple[str, str]]]:
 
 
 def _details(options: Mapping[str, Any], used: list[str]) -> str:
-    """What of the options a reader must know."""
+    """Tell what of the options a reader must know."""
     details = []
     if "ridge" in used:
         strength = options["lambda_"]

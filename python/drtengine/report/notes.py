@@ -17,6 +17,4 @@ def alike(notes: Iterable[str]) -> list[list[str]]:
 
 def told_once(notes: Iterable[str]) -> list[str]:
     """Give the first of each group, and how many more there are."""
-    return [
-        group[0] + (f" (and {len(group) - 1} more like this)" if len(group) > 1 else "") for group in alike(notes)
-    ]
+    return [group[0] + (f" (and {len(group) - 1} more like this)" if len(group) > 1 else "") for group in alike(notes)]

@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 _MOST_ROWS, _MANY = 200, 12
 _WIDE = 1400
 """Pixels from which a figure stands across the page."""
-_EDGE = (
-    "peaks at an edge reach out of the measured window: what stands there is extrapolated."
-)
+_EDGE = "peaks at an edge reach out of the measured window: what stands there is extrapolated."
 
 
 def render(analysis: Analysis, *, made: date | None = None) -> str:
@@ -107,7 +105,7 @@ def _asset(name: str) -> str:
 
 
 def settings_only(analysis: Analysis) -> str:
-    """The options that were given, as TOML without the explanations of all others."""
+    """Give the options that were given, as TOML without the explanations of all others."""
     lines = [line for line in settings_text(analysis.settings).split("\n") if line and not line.startswith("#")]
     kept: list[str] = []
     for line, following in itertools.pairwise([*lines, "["]):
@@ -133,7 +131,7 @@ def frame_table(frame: pd.DataFrame, most: int = _MOST_ROWS) -> Any:
         rows.append(f"<tr>{''.join(cells)}</tr>")
     more = f"<p class=hint>… {len(frame) - most} more rows in the CSV file</p>" if len(frame) > most else ""
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    return Markup(f"<div class=scroll>{table}</div>{more}")  # noqa: S704  # every cell is escaped
+    return Markup(f"<div class=scroll>{table}</div>{more}")  # every cell is escaped
 
 
 _PLAIN = 1e-3, 1e6
@@ -143,8 +141,9 @@ def _short(value: Any) -> str:
     if isinstance(value, float | np.floating):
         if not np.isfinite(value):
             return "–" if np.isnan(value) else "∞"
-        if value == 0 or _PLAIN[0] <= abs(value) < _PLAIN[1]:
-            return np.format_float_positional(float(f"{value:.4g}"), trim="-")
+        number = float(value)
+        if number == 0 or _PLAIN[0] <= abs(number) < _PLAIN[1]:
+            return np.format_float_positional(float(f"{number:.4g}"), trim="-")
         return f"{value:.3g}"
     return str(value)
 
@@ -153,8 +152,10 @@ def pairs_table(table: Mapping[str, Any]) -> Any:
     """Write names and values as HTML."""
     from markupsafe import Markup, escape
 
-    rows = "".join(f"<tr><td>{escape(name)}</td><td class=wrap>{escape(_shown(v))}</td></tr>" for name, v in table.items())
-    return Markup(f"<div class=scroll><table><tbody>{rows}</tbody></table></div>")  # noqa: S704  # escaped
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td><td class=wrap>{escape(_shown(v))}</td></tr>" for name, v in table.items()
+    )
+    return Markup(f"<div class=scroll><table><tbody>{rows}</tbody></table></div>")  # escaped
 
 
 def _shown(value: Any) -> str:
@@ -168,7 +169,8 @@ def _lead(analysis: Analysis) -> str:
     many = f"{points.min()}" if np.ptp(points) == 0 else f"{points.min()} to {points.max()}"
     what = f"{len(campaign):,} impedance spectra" if len(campaign) > 1 else "One impedance spectrum"
     files = f" from {len(campaign.sources)} files" if len(campaign.sources) > 1 else ""
-    return f"{what}{files}, {many} points{' each' if len(campaign) > 1 else ''}, {np.nanmin(f):.3g} to {np.nanmax(f):.3g} Hz."
+    each = " each" if len(campaign) > 1 else ""
+    return f"{what}{files}, {many} points{each}, {_short(np.nanmin(f))} to {_short(np.nanmax(f))} Hz."
 
 
 def _alarms(analysis: Analysis) -> list[str]:
@@ -178,7 +180,9 @@ def _alarms(analysis: Analysis) -> list[str]:
         failed = int((check.verdict == "fail").sum())
         if failed == len(check):
             whom = f"All {failed} spectra fail" if failed > 1 else "The spectrum fails"
-            alarms.append(f"{whom} the Kramers–Kronig check. What is shown below describes no stationary, linear system.")
+            alarms.append(
+                f"{whom} the Kramers–Kronig check. What is shown below describes no stationary, linear system."
+            )
         elif failed > len(check) / 2:
             alarms.append(f"{failed} of {len(check)} spectra fail the Kramers–Kronig check; do not rely on their γ.")
     lacking = int((~analysis.answered).sum())
@@ -297,7 +301,7 @@ def _section(section: Section) -> dict[str, Any]:
 
 
 def _files(analysis: Analysis) -> Any:
-    """A row for each file: what came of it."""
+    """Give a row for each file: what came of it."""
     import pandas as pd
 
     campaign = analysis.campaign
@@ -307,7 +311,11 @@ def _files(analysis: Analysis) -> Any:
     for name, members in _by_value(campaign.coordinates["file"].tolist()):
         points = campaign.is_point[members].sum(axis=1)
         f = campaign.frequency[members]
-        row: list[Any] = [name, len(members), f"{points.min()}" if np.ptp(points) == 0 else f"{points.min()} to {points.max()}"]
+        row: list[Any] = [
+            name,
+            len(members),
+            f"{points.min()}" if np.ptp(points) == 0 else f"{points.min()} to {points.max()}",
+        ]
         row += [np.nanmin(f), np.nanmax(f)]
         if analysis.check is not None:
             counts = Counter(analysis.check.verdict[members].tolist())

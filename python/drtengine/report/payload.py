@@ -118,7 +118,7 @@ def _spread_words(values: NDArray[np.str_], kept: IntArray, count: int) -> list[
 
 
 def _fit_where_measured(analysis: Analysis) -> NDArray[np.complex128]:
-    """The model at the points of the campaign [spectrum, point]; points that were left out have none."""
+    """Give the model at the points of the campaign [spectrum, point]; points that were left out have none."""
     campaign, result = analysis.campaign, analysis.result
     fit = np.full(campaign.Z.shape, complex(np.nan, np.nan))
     if result.frequency.shape == campaign.frequency[analysis.kept].shape and np.array_equal(
@@ -167,14 +167,14 @@ def _per_spectrum(analysis: Analysis) -> dict[str, FloatArray]:
 
 def _coordinates(analysis: Analysis) -> list[dict[str, Any]]:
     """Coordinates that tell spectra apart, with their values."""
-    found = []
+    found: list[dict[str, Any]] = []
     for name, values in analysis.campaign.coordinates.items():
         if values.dtype.kind == "M":
             found.append({"name": name, "values": _words([str(v)[:19] for v in values])})
         elif values.dtype.kind == "f":
             if np.unique(values[np.isfinite(values)]).size > 1:
                 found.append({"name": name, "numbers": _numbers(values)})
-        elif 1 < np.unique(values).size <= max(_MOST_WORDS, 0) or name == "file":
+        elif 1 < np.unique(values).size <= _MOST_WORDS or name == "file":
             found.append({"name": name, "values": _words(values.tolist())})
     return found
 
@@ -196,7 +196,7 @@ def _series(series: Series, kept: IntArray) -> dict[str, Any]:
 
 
 def _groups(analysis: Analysis) -> list[dict[str, Any]]:
-    """Runs of spectra of one file, where the campaign runs along the number of the spectrum."""
+    """Give runs of spectra of one file, where the campaign runs along the number of the spectrum."""
     files = analysis.campaign.coordinates.get("file")
     if files is None or analysis.series.along != "spectrum":
         return []

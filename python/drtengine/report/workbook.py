@@ -38,11 +38,13 @@ def write_workbook(path: Path, tables: Mapping[str, pd.DataFrame]) -> list[str]:
             sheet.freeze_panes(1, 1)
             columns = [_cells(table[column].to_numpy()) for column in table]
             for number, (heading, cells) in enumerate(zip(table, columns, strict=True)):
-                width = max((len(str(cell)[:_WIDEST]) if isinstance(cell, str) else 10 for cell in cells[:_LOOK_AT]), default=0)
+                width = max(
+                    (len(str(cell)[:_WIDEST]) if isinstance(cell, str) else 10 for cell in cells[:_LOOK_AT]), default=0
+                )
                 sheet.set_column(number, number, max(width, len(str(heading))) + 1)
             sheet.write_row(0, 0, list(map(str, table)), bold)
-            for row, cells in enumerate(zip(*columns, strict=True), 1):
-                sheet.write_row(row, 0, cells)
+            for row, values in enumerate(zip(*columns, strict=True), 1):
+                sheet.write_row(row, 0, values)
     return remarks
 
 

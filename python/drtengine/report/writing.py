@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -84,7 +85,7 @@ def write_report(
         if analysis.settings.figures:
             figures = [*campaign_figures(analysis)]
             figures += [
-                (f"{name}_{figure}", lambda drawn=drawn: drawn)
+                (f"{name}_{figure}", partial(_same, drawn))
                 for name, section in _named(analysis)
                 for figure, drawn in section_figures(section)
             ]
@@ -126,6 +127,10 @@ def tables_of(analysis: Analysis) -> dict[str, pd.DataFrame]:
         if section.kind == "cv":
             tables |= {f"{name}_peaks": section.result.peaks, f"{name}_shares": section.result.shares()}
     return tables
+
+
+def _same(drawn: Any) -> Any:
+    return drawn
 
 
 def _named(analysis: Analysis) -> Iterator[tuple[str, Any]]:
@@ -222,4 +227,3 @@ def check_folder(folder: str | os.PathLike[str], *, force: bool = False) -> set[
             f"{target} has files in it but no {MANIFEST}, so they may not come from drtengine; choose another folder "
             "by --out, or --force to write beside them (files of the same name are replaced)"
         ) from None
-
