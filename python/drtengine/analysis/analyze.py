@@ -21,7 +21,7 @@ from ..kk import KkResult, check_kk
 from ..maps import map_gamma
 from ..peaks import Peaks, Processes, Tracks, find_peaks, integrate_processes, track_peaks
 from ..result import DrtResult
-from ..series import Series, arrange
+from ..series import INDEX, Series, arrange
 from ..spectrum import BoolArray, IntArray, Spectrum
 from ..warburg import fit_warburg
 from .inputs import PathLike, read_inputs
@@ -182,7 +182,7 @@ def _analyze(
             paths = [data] if isinstance(data, str | os.PathLike) else list(data)
             inputs = read_inputs(paths, settings.for_stage("read"), hook)
             campaign, others, refused = inputs.campaign, inputs.others, inputs.refused
-    arrange(campaign.coordinates, len(campaign), settings.along)  # before the work, in case there is no such coordinate
+    along, remarks = _choose_along(campaign, settings.along)  # before the work, in case there is no such coordinate
     check = None
     if settings.check:
         with clock("checking") as hook:
@@ -195,7 +195,7 @@ def _analyze(
     _require_answers(result)
     with clock("finding peaks"):
         peaks = find_peaks(result, **settings.for_stage("peaks"), processes=settings.processes, level=settings.level)
-        tracks = track_peaks(peaks, **settings.for_stage("tracks"), along=settings.along)
+        tracks = track_peaks(peaks, **settings.for_stage("tracks"), along=along)
         processes = (
             integrate_processes(result, settings.processes, level=settings.level) if settings.processes else None
         )
@@ -205,7 +205,7 @@ def _analyze(
         refused = {
             name: odd_tables.get(name, reason) for name, reason in refused.items() if not _became_table(name, sections)
         }
-    notes = [*result.notes, *peaks.notes, *(processes.notes if processes else ())]
+    notes = [*remarks, *result.notes, *peaks.notes, *(processes.notes if processes else ())]
     return Analysis(
         campaign=campaign,
         check=check,
@@ -248,6 +248,25 @@ class _Clock:
             progress(stage, 0, 0)
             yield lambda done, total: progress(stage, done, total)
         self.seconds[stage] = perf_counter() - start
+
+
+def _choose_along(campaign: Campaign, along: str | None) -> tuple[str, list[str]]:
+    """Choose the coordinate of maps: the one given, or the one found unless the spectra crowd on it; notes."""
+    series = arrange(campaign.coordinates, len(campaign), along)
+    if along is not None:
+        return along, []
+    for branch in series.branches:
+        gaps = np.diff(branch.values)
+        if gaps.size > 1 and gaps.max() > _CROWDED * np.median(gaps):
+            note = (
+                f"the spectra are shown by their number, as they crowd on {series.along}: its largest gap is "
+                f"{gaps.max() / np.median(gaps):.3g} times the median (along={series.along!r} shows them over it)"
+            )
+            return INDEX, [note]
+    return series.along, []
+
+
+_CROWDED = 100.0
 
 
 def _without_invalid(campaign: Campaign, check: KkResult) -> tuple[IntArray, Campaign]:

@@ -37,6 +37,7 @@ _ANALYSES: Mapping[str, Callable[..., Any]] = {
     "cv": analyze_cv,
     "cycling": summarize_cycling,
 }
+_OPTIONS = {"gitt": ", or by --sphere-radius 5um, --plane-thickness or --volume-area"}
 _SAME_RATE, _MOST_RATES, _SWEPT, _LEAST_ROWS = 0.02, 6, 0.8, 50
 """A potential is swept where this share of the rows has one of a few rates, equal to within this in log10."""
 _LEAST_PULSES = 3
@@ -155,7 +156,8 @@ def _section(kind: str, sources: list[str], frame: pd.DataFrame, settings: Setti
     try:
         result = _ANALYSES[kind](frame, **settings.for_stage(kind))
     except InvalidInput as error:
-        return Section(kind, sources, None, str(error), frame.attrs["notes"])
+        where = f" (in the table [{kind}] of the options{_OPTIONS.get(kind, '')})"
+        return Section(kind, sources, None, f"{error}{where}", frame.attrs["notes"])
     return Section(kind, sources, result, "", [*frame.attrs["notes"], *result.notes])
 
 

@@ -212,5 +212,5 @@ def _tell(analysis: Analysis) -> None:
         )
         terminal.say(f"processes (median R): {', '.join(medians)}")
     for section in analysis.sections:
-        about = section.missing if section.result is None else repr(section.result).strip("<>")
+        about = section.missing if section.result is None else repr(section.result).strip("<>").split(": ", 1)[-1]
         terminal.say(f"{section.title}{' of ' if section.sources else ''}{', '.join(section.sources)}: {about}")

@@ -25,6 +25,9 @@ def render_comparison(comparison: Comparison, *, made: date | None = None) -> st
     """Write the page, complete in itself; for arguments and errors see `render`."""
     a, b = comparison.a, comparison.b
     table = comparison.to_frame()
+    table["unit"] = unit_label(a.result.unit)
+    of = [f"{side}: {what}" for side in (a.name, b.name) for what in ("least", "median", "largest")]
+    table.columns = ["quantity", "unit", *of, "ratio of medians"]
     notes = told_once([*a.result.notes, *b.result.notes])
     return fill(
         "comparison.html.j2",
@@ -55,7 +58,7 @@ def comparison_figures(comparison: Comparison) -> Iterator[tuple[str, Callable[[
 
 
 def _maps(difference: xr.Dataset) -> dict[str, Any]:
-    """Give maps of a, of b and of the difference [branch, coordinate, tau]; NaN where one of the two did not measure."""
+    """Give the three maps [branch, coordinate, tau]; NaN where one of the two did not measure."""
     layers = difference if "branch" in difference.dims else difference.expand_dims(branch=[""])
     along = str(layers.measured.dims[-1])
     places, label = as_numbers(str(difference.attrs["along"]), layers[along].values)

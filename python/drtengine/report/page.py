@@ -293,7 +293,7 @@ def _section(section: Section) -> dict[str, Any]:
         "title": section.title,
         "sources": ", ".join(section.sources),
         "missing": section.missing,
-        "lines": [] if result is None else [repr(result).strip("<>")],
+        "lines": [] if result is None else [repr(result).strip("<>").split(": ", 1)[-1] + "."],
         "figures": figures,
         "table": "" if result is None else frame_table(result.to_frame()),
         "notes": told_once(section.notes),

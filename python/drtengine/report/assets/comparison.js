@@ -38,6 +38,8 @@
     const values = both ? out.slice(1).map((v) => -v).reverse().concat(out) : out;
     return { tickvals: values.map(root), ticktext: values.map((v) => String(Number(v.toPrecision(3))).replace("-", "−")) };
   }
+  const seen = Array.from(tau, (_, t) => t).filter((t) => arrays.difference.some((v, at) => at % n === t && Number.isFinite(v)));
+  const span = [Math.log10(tau[seen[0]]), Math.log10(tau[seen[seen.length - 1]])];
   const chosen = { b: 0, k: 0 };
   function map(id, name, title, both) {
     const traces = [], look = { height: 340, margin: { l: 70, r: 20, t: 44, b: 50 }, font: FONT, paper_bgcolor: "rgba(0,0,0,0)", hovermode: "closest", showlegend: false, annotations: [{ text: `<b>${escaped(title)}</b>`, x: 0, xref: "paper", y: 1.02, yref: "paper", yanchor: "bottom", showarrow: false }] };
@@ -55,7 +57,7 @@
       if (both) traces.push({ x: dots.x, y: dots.y, mode: "markers", marker: { size: 2.5, color: "#8a949e" }, hoverinfo: "skip", xaxis: "x" + suffix(b), yaxis: "y" + suffix(b) });
       const ends = edges(data.places);
       look["xaxis" + suffix(b)] = axis(escaped(data.along), { domain: domain(b), anchor: "y" + suffix(b), showgrid: false, range: falling.includes(branch) ? [ends[ends.length - 1], ends[0]] : [ends[0], ends[ends.length - 1]] });
-      look["yaxis" + suffix(b)] = logarithmic(b === 0 ? "τ / s" : "", { anchor: "x" + suffix(b), showgrid: false, showticklabels: b === 0, matches: b === 0 ? undefined : "y", range: [Math.log10(tau[0]), Math.log10(tau[n - 1])] });
+      look["yaxis" + suffix(b)] = logarithmic(b === 0 ? "τ / s" : "", { anchor: "x" + suffix(b), showgrid: false, showticklabels: b === 0, matches: b === 0 ? undefined : "y", range: span });
       if (branch) look.annotations.push({ text: escaped(branch), x: domain(b)[1], xref: "paper", xanchor: "right", y: 1.02, yref: "paper", yanchor: "bottom", showarrow: false });
     });
     Plotly.newPlot(id, traces, look, CONFIG);
@@ -66,7 +68,7 @@
   }
   function cut(b, k) {
     chosen.b = b; chosen.k = k;
-    document.getElementById("where").textContent = `${data.along} ${data.places[k]}${branches[b] ? `, ${branches[b]}` : ""}`;
+    document.getElementById("where").textContent = `${data.along} = ${data.places[k]}${branches[b] ? `, ${branches[b]}` : ""}`;
     document.getElementById("slider").value = b * m + k;
     const low = row("difference_low", b, k), high = row("difference_high", b, k);
     const traces = [
@@ -76,7 +78,7 @@
       { x: tau, y: high, mode: "lines", line: { width: 0 }, fill: "tonexty", fillcolor: "rgba(60,70,80,.2)", yaxis: "y2", hoverinfo: "skip", name: "interval" },
       { x: tau, y: row("difference", b, k), mode: "lines", name: "difference", line: { color: "#1c2530", width: 1.6 }, yaxis: "y2", hovertemplate: `τ = %{x:.3g} s<br>%{y:.4g} ${unit}` }];
     Plotly.react("plot-cut", traces, { height: 460, margin: { l: 70, r: 20, t: 30, b: 50 }, font: FONT, paper_bgcolor: "rgba(0,0,0,0)", legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
-      xaxis: logarithmic("τ / s", { anchor: "y2", mirror: "all" }), yaxis: axis(`γ / ${unit} per unit ln τ`, { domain: [0.46, 1], rangemode: "tozero" }), yaxis2: axis(`difference / ${unit}`, { domain: [0, 0.4], zeroline: true, zerolinecolor: "#9aa5af" }) }, CONFIG);
+      xaxis: logarithmic("τ / s", { anchor: "y2", mirror: "all", range: span }), yaxis: axis(`γ / ${unit} per unit ln τ`, { domain: [0.46, 1], rangemode: "tozero" }), yaxis2: axis(`difference / ${unit}`, { domain: [0, 0.4], zeroline: true, zerolinecolor: "#9aa5af" }) }, CONFIG);
   }
   map("plot-a", "gamma_a", data.a, false);
   map("plot-b", "gamma_b", data.b, false);

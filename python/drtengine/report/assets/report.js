@@ -136,7 +136,7 @@
     const top = data.verdict ? 0.925 : 1, spans = [];
     branches.forEach((branch, b) => {
       const x = "x" + suffix(b), strip = "y" + suffix(branches.length + b), y = "y" + suffix(b), names = branch.spectra.map((i) => data.names[i]);
-      const z = [], text = [], real = [];
+      const z = [], text = [], real = [], ends = edges(branch.values);
       for (let k = 0; k < nodes.length; k++) {
         const line = new Array(branch.spectra.length), values = new Array(branch.spectra.length);
         branch.spectra.forEach((i, n) => { const v = row("node_gamma", i)[k]; values[n] = known(v) ? v : null; line[n] = known(v) ? stretch(v) : null; });
@@ -152,10 +152,13 @@
         look["yaxis" + suffix(branches.length + b)] = { domain: [0.945, 1], anchor: x, showticklabels: false, ticks: "", zeroline: false, showgrid: false, fixedrange: true, range: [0, 1], mirror: true, showline: true, linecolor: "#5b6773" };
         if (b === 0) look.annotations.push({ text: "K–K", x: 0, xref: "paper", xanchor: "right", xshift: -6, y: 0.972, yref: "paper", yanchor: "middle", showarrow: false, font: { size: 12, color: "#5b6773" } });
       }
+      [["low", nodes[0] / 2], ["high", nodes[nodes.length - 1] * 2]].forEach(([end, border]) => { // pale where nothing was measured
+        traces.push({ x: ends, y: ends.map(() => border), mode: "lines", line: { width: 0 }, xaxis: x, yaxis: y, hoverinfo: "skip" });
+        traces.push({ x: [ends[0], ...branch.values, ends[ends.length - 1]], y: [branch.spectra[0], ...branch.spectra, branch.spectra[branch.spectra.length - 1]].map((i) => data.window[end][i]), mode: "lines", line: { width: 0 }, fill: "tonexty", fillcolor: "rgba(128,128,128,.55)", xaxis: x, yaxis: y, hoverinfo: "skip" });
+      });
       ["low", "high"].forEach((end) => traces.push({ x: branch.values, y: branch.spectra.map((i) => data.window[end][i]), mode: "lines", line: { color: "#ffffff", width: 1.2, dash: "dash" }, xaxis: x, yaxis: y, hoverinfo: "skip" }));
       if (state.tracks) data.tracks.filter((t) => t.branch === b).forEach((track) => traces.push({ x: track.peaks.map((p) => branch.values[whereIs.get(data.peaks.spectrum[p])[1]]),
         y: track.peaks.map((p) => data.peaks.tau[p]), mode: "lines", line: { color: "#ffffff", width: 1.6 }, opacity: 0.85, xaxis: x, yaxis: y, hoverinfo: "skip" }));
-      const ends = edges(branch.values);
       look["xaxis" + suffix(b)] = axis(escaped(series.label), { domain: domain(b), anchor: y, showgrid: false, range: branch.falling ? [ends[ends.length - 1], ends[0]] : [ends[0], ends[ends.length - 1]] });
       look["yaxis" + suffix(b)] = logarithmic(b === 0 ? "τ / s" : "", { domain: [0, top - (data.verdict ? 0.005 : 0)], anchor: x, showgrid: false, showticklabels: b === 0, matches: b === 0 ? undefined : "y",
         range: [Math.log10(nodes[0]), Math.log10(nodes[nodes.length - 1])] });
