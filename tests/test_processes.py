@@ -16,12 +16,12 @@ from drtengine.simulate import ZARC, HavriliakNegami, Resistor
 
 FREQUENCY = np.geomspace(1e5, 1e-2, 71)
 STAND_IN = simulate.standin()
-RESULT = dt.fit_drt(STAND_IN.campaign, weights="modulus", capacitance=True)
+RESULT = dt.fit_drt(STAND_IN.campaign, method="ridge", weights="modulus", capacitance=True)
 TWO = simulate.benchmark_cases()["two_zarc"]
 
 
 def fit(cell: simulate.Element, **options: Any) -> dt.DrtResult:
-    return dt.fit_drt(dt.Spectrum(FREQUENCY, cell.impedance(FREQUENCY)), **options)
+    return dt.fit_drt(dt.Spectrum(FREQUENCY, cell.impedance(FREQUENCY)), method="ridge", **options)
 
 
 def with_gamma(cell: simulate.Element) -> dt.DrtResult:
@@ -65,7 +65,7 @@ def test_what_was_not_measured_is_said() -> None:
     Z[1][FREQUENCY < 1] = np.nan
     Z[2, 4] = np.nan
     campaign = dt.Campaign.from_arrays(np.stack([FREQUENCY, short, FREQUENCY]), Z, names=["whole", "short", "broken"])
-    result = dt.fit_drt(campaign, lambda_=1e-4)
+    result = dt.fit_drt(campaign, method="ridge", lambda_=1e-4)
     found = dt.integrate_processes(result, {"middle": (1e-2, 1), "slow": (1, 10)})
     assert np.isnan(found.R[1:, 1]).all()
     assert np.isnan([found.R[2], found.u_R[2], found.R_low[2], found.extrapolated[2]]).all()
@@ -157,7 +157,7 @@ def test_gaussians_are_taken_apart() -> None:
 
 def test_components_of_noisy_spectra_are_held() -> None:
     Z = simulate.add_noise(np.repeat(TWO.impedance(FREQUENCY)[None], 20, axis=0), 0.002, seed=8)
-    result = dt.fit_drt(dt.Campaign.from_arrays(FREQUENCY, Z), weights="modulus", order=2)
+    result = dt.fit_drt(dt.Campaign.from_arrays(FREQUENCY, Z), method="ridge", weights="modulus", order=2)
     found = dt.fit_components(result, tau=[1e-3, 1e-1])
     assert found.spectrum.tolist() == [i for i in range(20) for _ in (0, 1)]
     exact = np.tile([[50, 1e-3, 0.8], [50, 1e-1, 0.8]], (20, 1))
@@ -187,7 +187,9 @@ def test_start_is_the_peaks_in_the_window() -> None:
 def test_component_tables_and_failures() -> None:
     Z = np.stack([TWO.impedance(FREQUENCY)] * 2)
     Z[1, 0] = np.nan
-    result = dt.fit_drt(dt.Campaign.from_arrays(FREQUENCY, Z, coordinates={"cycle": [1, 2]}), lambda_=1e-4)
+    result = dt.fit_drt(
+        dt.Campaign.from_arrays(FREQUENCY, Z, coordinates={"cycle": [1, 2]}), method="ridge", lambda_=1e-4
+    )
     found = dt.fit_components(result)
     assert found.spectrum.tolist() == [0, 0]
     assert np.isnan(found.misfit[1])

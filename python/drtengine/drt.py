@@ -1,4 +1,4 @@
-"""Distributions of relaxation times by Tikhonov regularisation, for a whole campaign at once."""
+"""Distributions of relaxation times, for a whole campaign at once."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from .options import PARTS
 from .points import explain, select_points, vanishing_points
 from .result import DrtResult
 from .selection import check_selector
-from .smooth import hats
+from .smooth import can_hold, hats
 from .spectrum import BoolArray, FloatArray, IntArray, Spectrum
 
 
 def fit_drt(
     data: Campaign | Spectrum,
     *,
-    method: str = "ridge",
+    method: str = "auto",
     per_spectrum: bool = False,
     along: str | None = None,
     basis: str = "gaussian",
@@ -68,9 +68,12 @@ def fit_drt(
         minimised. "log": gamma = exp(u), where u is smooth, the more so where it is straight; positive by
         construction, with smoothness and noise from the evidence. "elements": a sum of Havriliak-Negami
         elements, found by search from the smooth gamma; see `DrtResult.elements`. "auto": "log" or "elements",
-        whichever has the larger evidence; `notes` say by how much. "joint": as "log", and smooth along a
-        coordinate of the campaign too; how much so, and where the series jumps, comes from the evidence.
-        Spectra with nothing in common come back as "log" fits them.
+        whichever has the larger evidence; `notes` say by how much. Where an option asks for what ridge
+        regularisation alone can do, "auto" is "ridge", and `notes` say so: any other `lambda_` than "evidence",
+        `refine`, `nonneg=False`, one `part` only, a `basis`, `fwhm`, `shape_factor` or `order` other than the
+        defaults, or nodes `tau` that are named or uneven. "joint": as "log", and smooth along a coordinate of the
+        campaign too; how much so, and where the series jumps, comes from the evidence. Spectra with nothing in
+        common come back as "log" fits them.
     per_spectrum : bool
         Whether "auto" chooses for each spectrum; otherwise one method serves the campaign, by the sum of its
         spectra's evidence.
@@ -123,7 +126,8 @@ def fit_drt(
         Electrode area in cm2: all results are then in ohm cm2, H cm2 and F/cm2.
     band : float, optional
         Level, such as 0.95, of a band of gamma: `gamma_low` and `gamma_high` of the result, and `u_R_inf`,
-        `u_R_pol`, `u_R_pol_window`. For method "log".
+        `u_R_pol`, `u_R_pol_window`. For "log"; "elements" has that of its parameters, which takes the number and
+        the kinds of the elements for granted.
     band_kind : {"calibrated", "one-sided", "simultaneous"}
         "calibrated": pointwise, covers as often as it says on average over tau. "one-sided": never too
         narrow, about a fifth wider. "simultaneous": holds for the whole curve at once. All three take gamma
@@ -170,8 +174,6 @@ def fit_drt(
         raise InvalidInput(f"progress must be callable with (done, total), got {progress!r}")
     options.check_choice("method", method, METHODS)
     options.check_choice("part", part, PARTS)
-    if method == "ridge" and isinstance(weights, str) and weights == "auto":
-        weights = "unit"
     order = options.check_order(order, basis)
     refine, nonneg = options.check_flag("refine", refine), options.check_flag("nonneg", nonneg)
     inductance = options.check_flag("inductance", inductance)
@@ -180,6 +182,14 @@ def fit_drt(
     f_min, f_max = options.check_limits(f_min, f_max)
     threads = options.check_threads(n_threads)
     strength = options.check_lambda(lambda_, campaign)
+    method, settled = options.settle_method(
+        method,
+        {"lambda_": strength, "refine": refine, "nonneg": nonneg, "part": part, "basis": basis, "order": order,
+         "fwhm": fwhm, "shape_factor": shape_factor},
+        even=tau is None or (not isinstance(tau, str) and can_hold(tau_grid(1.0, 1.0, None, tau))),
+    )  # fmt: skip
+    if method == "ridge" and isinstance(weights, str) and weights == "auto":
+        weights = "unit"
     options.check_method(method, along, strength, refine, nonneg, part)
     chosen = check_selector(strength, refine, noise, n_folds, part, campaign)
     per_spectrum = options.check_flag("per_spectrum", per_spectrum)
@@ -206,7 +216,7 @@ def fit_drt(
 
     Z = campaign.Z if area is None else campaign.Z * area
     arrays = empty_arrays(len(campaign), campaign.Z.shape[1], nodes.size, band=band is not None)
-    within = halfway if method == "joint" else _within
+    within = _within if method in ("ridge", "log") else halfway
     done = len(campaign) - sum(rows.size for rows, _ in grids)
     problems = []
     for rows, points in grids:
@@ -220,7 +230,7 @@ def fit_drt(
         problems.append(grid)
         done += rows.size
     fit = CampaignFit(campaign, Z, used, status, nodes, arrays)
-    extras, found = _solve(method, problems, fit, branches, along, per_spectrum, progress)
+    extras, found = _solve(method, problems, fit, branches, along, per_spectrum, wanted, progress)
 
     unusual = [explain(campaign, int(i), Status(status[i]), used) for i in np.flatnonzero(status != Status.OK)]
     if isinstance(data, Spectrum) and not Status(status[0]).has_answer:
@@ -255,7 +265,7 @@ def fit_drt(
             "band_kind": wanted and wanted.kind,
             "seed": wanted and wanted.seed,
         },
-        notes=(*campaign.notes, *notes, *found, *outlier_notes(arrays["outliers"]), *unusual),
+        notes=(*campaign.notes, *settled, *notes, *found, *outlier_notes(arrays["outliers"]), *unusual),
         **extras,
         **{name: values for name, values in arrays.items() if name != "squared_weights"},
     )
@@ -268,6 +278,7 @@ def _solve(
     branches: list[IntArray],
     along: str | None,
     per_spectrum: bool,
+    band: Band | None,
     progress: Callable[[int, int], object] | None,
 ) -> tuple[dict[str, Any], list[str]]:
     """Fill the arrays and the status of `fit`; returns what else the result holds, and notes."""
@@ -282,10 +293,11 @@ def _solve(
     elements, fit.status[:], notes = add_elements(
         fit,
         per_spectrum=None if method == "elements" else per_spectrum,
+        level=band.level if band is not None and band.kind == "calibrated" else None,
         inductance=core["inductance"],
         capacitance=core["capacitance"],
         n_threads=core["n_threads"],
-        progress=progress,
+        progress=progress and (lambda done, total: progress((total + done) // 2, total)),
     )
     return {"elements": elements}, notes
 

@@ -13,6 +13,8 @@ variance of the noise, S, is a power of abs(Z) between the 0th (the same everywh
 Such a prior knows no edges and no sharp peaks. What it may have cost a sum r'x is bounded by
 sum_m abs(r' H^-1 P)_m x_m, the resistance that smoothing carries over the limits of an integral or off
 a summit: the `blur`. It adds to an interval as it is, since it does not average out.
+
+Of a sum of elements, the covariance is that of its parameters. It takes the elements for granted.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import numpy as np
 
 from .bands import half_width
 from .campaign import frequency_grids
+from .choice import cell_edges
 from .errors import Status
 from .options import weights_on_grid
 from .result import DrtResult
@@ -133,9 +136,7 @@ def gamma_band(result: DrtResult, tau: FloatArray, level: float) -> Band:
 
 def _reasons(result: DrtResult) -> list[str]:
     """Say why a result has no uncertainty; nothing if it has one."""
-    if "elements" in result.method:
-        return ["no uncertainty of sums over gamma for a sum of elements; the elements have theirs, see `elements`"]
-    if "array" in result.weighting:
+    if ((result.weighting == "array") & (result.method != "elements")).any():
         return ["no uncertainty: the weights were given as an array, which the result does not keep"]
     return []
 
@@ -147,11 +148,15 @@ def _posteriors(result: DrtResult) -> Iterator[tuple[int, _Posterior | None]]:
         here = rows[answered[rows]]
         for rule in np.unique(result.weighting[here]):
             alike = here[result.weighting[here] == rule]
-            smooth = np.isin(result.method[alike], SMOOTH)
-            if smooth.any():
+            method = result.method[alike]
+            if (smooth := np.isin(method, SMOOTH)).any():
                 yield from _smooth_posteriors(result, alike[smooth], points, str(rule))
-            if not smooth.all():
-                yield from _ridge_posteriors(result, alike[~smooth], points, str(rule))
+            if (ridge := method == "ridge").any():
+                yield from _ridge_posteriors(result, alike[ridge], points, str(rule))
+    if result.elements is not None:
+        edges = cell_edges(result.tau)
+        for i in np.flatnonzero(answered & (result.method == "elements")):
+            yield int(i), _Posterior(result.elements.cell_covariance(edges, int(i)), None)
 
 
 def _smooth_posteriors(

@@ -160,7 +160,7 @@ def lambda_scores(data: Campaign | Spectrum, selector: str = "evidence", **optio
     <LambdaScores: gcv of 1 spectra at 201 lambda>
     """
     arguments.check_choice("selector", selector, arguments.SELECTORS)
-    fitted = fit_drt(data, lambda_=selector, **options)
+    fitted = fit_drt(data, method="ridge", lambda_=selector, **options)
     campaign, settings = fitted.campaign, fitted.options
     answered = np.isin(fitted.status, [status for status in Status if status.has_answer])
     used = fitted.used & answered[:, None]

@@ -43,15 +43,20 @@ def hats(tau: FloatArray) -> Basis:
     InvalidInput
         If the nodes are not evenly spaced in ln(tau), or too few.
     """
-    steps = np.diff(np.log(tau))
     if tau.size < FEWEST_NODES:
         raise InvalidInput(f"method='log' needs at least {FEWEST_NODES} nodes in tau, got {tau.size}")
-    if np.ptp(steps) > _UNEVEN * steps.max():
+    if not can_hold(tau):
         raise InvalidInput(
             "method='log' needs nodes in tau that are evenly spaced on a logarithmic axis; "
             "leave tau=None or use method='ridge'"
         )
     return Basis("piecewise_linear", 1.0, tau)
+
+
+def can_hold(tau: FloatArray) -> bool:
+    """Say whether nodes are enough for a smooth gamma, and evenly spaced on a logarithmic axis."""
+    steps = np.diff(np.log(tau))
+    return tau.size >= FEWEST_NODES and bool(np.ptp(steps) <= _UNEVEN * steps.max())
 
 
 def candidate_weights(

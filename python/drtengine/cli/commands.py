@@ -80,19 +80,27 @@ def drt(
     files: Files,
     out: Out,
     method: Annotated[
-        str, typer.Option(help="ridge, log (smooth in ln γ), elements (a sum of them) or auto, by evidence.")
+        str,
+        typer.Option(
+            help="ridge, log (smooth in ln γ), elements (a sum of them), joint (along a coordinate too) or auto: log "
+            "or elements by evidence, ridge where an option asks for it."
+        ),
     ] = DEFAULT["method"],
+    per_spectrum: Annotated[
+        bool, typer.Option("--per-spectrum", help="Let auto choose for each spectrum, not for all of them.")
+    ] = DEFAULT["per_spectrum"],
     band: Annotated[
-        float | None, typer.Option(help="Level of a band of γ, such as 0.95, with --method log or auto.")
+        float | None, typer.Option(help="Level of a band of γ, such as 0.95, with --method log, elements or auto.")
     ] = DEFAULT["band"],
+    band_kind: Annotated[str, typer.Option(help="Of the band, such as one-sided.")] = DEFAULT["band_kind"],
     basis: Annotated[str, typer.Option(help="Basis functions, such as piecewise_linear.")] = DEFAULT["basis"],
     order: Annotated[int, typer.Option(help="Derivative of γ that is penalised: 0, 1 or 2.")] = DEFAULT["order"],
     lambda_: Annotated[
         str,
         typer.Option(
             "--lambda",
-            help="Strength of the penalty: a number, or how it is chosen: evidence, ml, gcv, mgcv, rgcv, lcurve, "
-            "reim or kfold.",
+            help="Strength of the penalty of ridge: a number, or how it is chosen: evidence, ml, gcv, mgcv, rgcv, "
+            "lcurve, reim or kfold.",
         ),
     ] = DEFAULT["lambda_"],
     weights: Annotated[str, typer.Option(help="auto, unit, modulus or proportional.")] = DEFAULT["weights"],
@@ -107,7 +115,10 @@ def drt(
     f_max: Annotated[float | None, typer.Option(help="Leave out higher frequencies (Hz).")] = DEFAULT["f_max"],
     area: Annotated[float | None, typer.Option(help="Electrode area in cm², for results in Ω cm².")] = DEFAULT["area"],
     along: Annotated[
-        str | None, typer.Option(help="Coordinate of the map, such as voltage or cycle; found if left out.")
+        str | None,
+        typer.Option(
+            help="Coordinate of the map, such as voltage or cycle; found if left out. Needed by --method joint."
+        ),
     ] = None,
     processes: NamedRanges = None,
     kk: Annotated[bool, typer.Option("--kk", help="Check Kramers-Kronig validity first.")] = False,
@@ -121,7 +132,8 @@ def drt(
     """Invert impedance spectra and write γ(τ) as tables and figures."""
     with terminal.reporting():
         options = {
-            "method": method, "band": band, "basis": basis, "order": order, "lambda_": _number_or_name(lambda_),
+            "method": method, "per_spectrum": per_spectrum, "along": along if method == "joint" else None,
+            "band": band, "band_kind": band_kind, "basis": basis, "order": order, "lambda_": _number_or_name(lambda_),
             "weights": weights, "part": part, "tau": _tau(tau), "nonneg": nonneg, "inductance": inductance,
             "capacitance": capacitance, "f_min": f_min, "f_max": f_max, "area": area, "n_threads": threads,
         }  # fmt: skip

@@ -192,7 +192,7 @@ def find_peaks(
     >>> cell = dt.simulate.Resistor(10) + dt.simulate.ZARC(50, 1e-3, 0.8) + dt.simulate.ZARC(20, 1e-1, 0.8)
     >>> peaks = dt.find_peaks(dt.fit_drt(dt.Spectrum(frequency, cell.impedance(frequency))))
     >>> peaks.tau.round(4), peaks.R.round()
-    (array([0.001 , 0.0992]), array([50., 20.]))
+    (array([0.001 , 0.0994]), array([50., 20.]))
     """
     require_result("find_peaks", result)
     lowest = options.check_share("min_height", min_height), options.check_share("min_prominence", min_prominence)

@@ -147,7 +147,7 @@ def integrate_processes(
     --------
     >>> import drtengine as dt
     >>> truth = dt.simulate.standin(branches=["discharge"])
-    >>> result = dt.fit_drt(truth.campaign, weights="modulus", capacitance=True)
+    >>> result = dt.fit_drt(truth.campaign, method="ridge", weights="modulus", capacitance=True)
     >>> found = dt.integrate_processes(result, {"charge transfer": (1e-2, 1)})
     >>> exact = truth.integral(1e-2, 1)
     >>> bool(((found.R_low[:, 0] < exact) & (exact < found.R_high[:, 0])).mean() > 0.9)
@@ -176,6 +176,10 @@ def integrate_processes(
             alike = (low == start) & (high == end)
             outside[alike, k] = R[alike, k] - result.coefficients[alike] @ _integrals(result.basis, start, end)
     known = spread(result, rows)
+    if result.elements is not None and (summed := result.method == "elements").any():
+        exact, u = result.elements.integrals(*np.clip(list(ranges.values()), result.tau[0], result.tau[-1]).T)
+        R[summed] = np.where(np.isnan(R[summed]), np.nan, exact[summed])
+        known.u[summed] = u[summed]
     R_low, R_high = interval(R, known, level)
     with np.errstate(invalid="ignore", divide="ignore"):
         share, extrapolated = R / result.R_pol[:, None], outside / R
