@@ -250,3 +250,19 @@ def test_bad_options_are_explained(options: dict[str, Any], message: str) -> Non
 def test_only_results_have_peaks() -> None:
     with pytest.raises(dt.InvalidInput, match=r"find_peaks\(\) takes a DrtResult"):
         dt.find_peaks(BLANK.campaign)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("method", ["ridge", "log", "auto"])
+def test_an_unfinished_branch_makes_no_peak_that_is_not_marked(method: str) -> None:
+    """Semi-infinite diffusion goes on beyond any window; a blocking capacitance is no relaxation."""
+    omega = 2j * np.pi * FREQUENCY
+    arc = 10 + 50 / (1 + (omega * 1e-3) ** 0.8)
+    for tail, capacitance in ((20 / np.sqrt(omega), False), (1 / (0.5 * omega), True)):
+        Z = dt.simulate.add_noise(np.tile(arc + tail, (3, 1)), 0.003, seed=2)
+        result = dt.fit_drt(dt.Campaign.from_arrays(FREQUENCY, Z), method=method, capacitance=capacitance)
+        peaks = dt.find_peaks(result, min_height=0.1, min_prominence=0.1)
+        beyond = peaks.tau > 1 / (2 * np.pi * FREQUENCY.min())
+        assert peaks.at_edge[beyond].all()
+        assert any("does not end" in note for note in result.notes) != capacitance
+        assert beyond.any() != capacitance
+        assert any("outside of what was measured" in note for note in peaks.notes) != capacitance

@@ -232,6 +232,7 @@ def test_provenance() -> None:
         "noise": None,
         "n_folds": 5,
         "nonneg": True,
+        "free": None,
         "inductance": True,
         "capacitance": False,
         "part": "both",

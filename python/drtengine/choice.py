@@ -16,7 +16,6 @@ from .errors import Status
 from .points import measured_window
 from .spectrum import BoolArray, ComplexArray, FloatArray
 
-
 REFUTED = -10.0
 """With so much less evidence for its elements than for a smooth gamma, a spectrum stays smooth in any case."""
 
@@ -116,7 +115,9 @@ def choose(score: FloatArray, evidence: FloatArray, found: BoolArray, *, per_spe
     total = float(gain.sum())
     name, other = ("elements", "log") if total > 0 else ("log", "elements")
     words = f"method='auto' took {name!r}: its ln evidence is {abs(total):.1f} above that of {other!r}"
-    return found & (total > 0) & (gain > REFUTED), words + (f", summed over {len(gain)} spectra" if len(gain) > 1 else "")
+    return found & (total > 0) & (gain > REFUTED), words + (
+        f", summed over {len(gain)} spectra" if len(gain) > 1 else ""
+    )
 
 
 _BAND = "the bands of spectra told by elements are those of the parameters: they take the elements for granted"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from . import options
 from .bands import check_band
@@ -15,7 +15,8 @@ from .campaign import Campaign, find_problems, frequency_grids
 from .choice import CampaignFit, add_elements
 from .errors import InvalidInput, Status
 from .joint import halfway, order_branches, solve_joint
-from .methods import METHODS, SOLVERS, Band, GridProblem, empty_arrays, outlier_notes, pose
+from .loops import check_free, free_nodes
+from .methods import METHODS, SOLVERS, Band, GridProblem, closing_notes, empty_arrays, pose
 from .options import PARTS
 from .points import explain, select_points, vanishing_points
 from .result import DrtResult
@@ -37,6 +38,7 @@ def fit_drt(
     noise: float | ArrayLike | None = None,
     n_folds: int = 5,
     nonneg: bool = True,
+    free: tuple[float, float] | None = None,
     inductance: bool = True,
     capacitance: bool = False,
     part: str = "both",
@@ -70,7 +72,7 @@ def fit_drt(
         elements, found by search from the smooth gamma; see `DrtResult.elements`. "auto": "log" or "elements",
         whichever has the larger evidence; `notes` say by how much. Where an option asks for what ridge
         regularisation alone can do, "auto" is "ridge", and `notes` say so: any other `lambda_` than "evidence",
-        `refine`, `nonneg=False`, one `part` only, a `basis`, `fwhm`, `shape_factor` or `order` other than the
+        `refine`, `nonneg=False`, `free`, one `part` only, a `basis`, `fwhm`, `shape_factor` or `order` other than the
         defaults, or nodes `tau` that are named or uneven. "joint": as "log", and smooth along a coordinate of the
         campaign too; how much so, and where the series jumps, comes from the evidence. Spectra with nothing in
         common come back as "log" fits them.
@@ -97,7 +99,10 @@ def fit_drt(
     n_folds : int
         For "kfold": into how many parts the frequencies are dealt, at most one for each.
     nonneg : bool
-        Ask for coefficients >= 0.
+        Ask for coefficients >= 0. Without this lambda is chosen by "ml" where it says "evidence".
+    free : (float, float), optional
+        Range of tau in s where coefficients may be negative all the same, as an inductive loop asks for; lambda is
+        chosen as if all were free. Costs about a millisecond a spectrum.
     inductance, capacitance : bool
         Whether the model has L_0 and C_0.
     part : {"both", "real", "imaginary"}
@@ -176,21 +181,23 @@ def fit_drt(
     options.check_choice("part", part, PARTS)
     order = options.check_order(order, basis)
     refine, nonneg = options.check_flag("refine", refine), options.check_flag("nonneg", nonneg)
-    inductance = options.check_flag("inductance", inductance)
-    capacitance = options.check_flag("capacitance", capacitance)
+    inductance, capacitance = (
+        options.check_flag(name, flag) for name, flag in (("inductance", inductance), ("capacitance", capacitance))
+    )
     area = None if area is None else options.check_positive("area", area)
     f_min, f_max = options.check_limits(f_min, f_max)
     threads = options.check_threads(n_threads)
     strength = options.check_lambda(lambda_, campaign)
+    loops = check_free(free)
     method, settled = options.settle_method(
         method,
-        {"lambda_": strength, "refine": refine, "nonneg": nonneg, "part": part, "basis": basis, "order": order,
-         "fwhm": fwhm, "shape_factor": shape_factor},
+        {"lambda_": strength, "refine": refine, "nonneg": nonneg, "free": loops, "part": part, "basis": basis,
+         "order": order, "fwhm": fwhm, "shape_factor": shape_factor},
         even=tau is None or (not isinstance(tau, str) and can_hold(tau_grid(1.0, 1.0, None, tau))),
     )  # fmt: skip
     if method == "ridge" and isinstance(weights, str) and weights == "auto":
         weights = "unit"
-    options.check_method(method, along, strength, refine, nonneg, part)
+    options.check_method(method, along, strength, refine, nonneg and loops is None, part)
     chosen = check_selector(strength, refine, noise, n_folds, part, campaign)
     per_spectrum = options.check_flag("per_spectrum", per_spectrum)
     check_band(band, band_kind, seed, method)
@@ -198,12 +205,7 @@ def fit_drt(
     branches = order_branches(campaign, along) if method == "joint" else []
 
     used, notes = select_points(campaign, f_min, f_max, exclude)
-    status = (
-        campaign.problems.copy() if used is campaign.is_point else find_problems(campaign.frequency, campaign.Z, used)
-    )
-    if isinstance(weights, str) and weights != "unit":
-        weightless = vanishing_points(campaign.Z, used).any(axis=1)
-        status[weightless & (status == Status.OK)] = Status.ZERO_IMPEDANCE
+    status = _problems(campaign, used, weights)
     row_weights = options.check_weights(weights, campaign, used & (status == Status.OK)[:, None])
     grids = [
         (rows[sound], points)
@@ -212,6 +214,8 @@ def fit_drt(
     ]
     nodes = _nodes(campaign, grids, tau)
     ridge = Basis.on(nodes, basis, fwhm=fwhm, shape_factor=shape_factor)  # checks its options in any case
+    if loops is not None:
+        free_nodes(nodes, loops)
     functions = ridge if method == "ridge" else hats(nodes)
 
     Z = campaign.Z if area is None else campaign.Z * area
@@ -222,11 +226,11 @@ def fit_drt(
     for rows, points in grids:
         problem = pose(
             functions, campaign, rows, points, row_weights if method == "ridge" else "unit",
-            order=order, inductance=inductance, capacitance=capacitance, part=part, nonneg=nonneg, area=area,
-            n_threads=threads,
+            order=order, inductance=inductance, capacitance=capacitance, part=part,
+            nonneg=nonneg and loops is None, area=area, n_threads=threads,
         )  # fmt: skip
         report = None if progress is None else within(progress, done, rows.size, len(campaign))
-        grid = GridProblem(problem, functions, campaign, rows, points, row_weights, chosen, wanted, area, report)
+        grid = GridProblem(problem, functions, campaign, rows, points, row_weights, chosen, wanted, area, loops, report)
         problems.append(grid)
         done += rows.size
     fit = CampaignFit(campaign, Z, used, status, nodes, arrays)
@@ -251,6 +255,7 @@ def fit_drt(
             "noise": None if noise is None else np.asarray(noise, dtype=float).tolist(),
             "n_folds": int(n_folds),
             "nonneg": nonneg,
+            "free": loops,
             "inductance": inductance,
             "capacitance": capacitance,
             "part": part,
@@ -265,10 +270,20 @@ def fit_drt(
             "band_kind": wanted and wanted.kind,
             "seed": wanted and wanted.seed,
         },
-        notes=(*campaign.notes, *settled, *notes, *found, *outlier_notes(arrays["outliers"]), *unusual),
+        notes=(*campaign.notes, *settled, *notes, *found, *closing_notes(problems, arrays), *unusual),
         **extras,
         **{name: values for name, values in arrays.items() if name != "squared_weights"},
     )
+
+
+def _problems(campaign: Campaign, used: BoolArray, weights: str | ArrayLike) -> NDArray[np.int8]:
+    """Status of each spectrum before anything is fitted."""
+    known = used is campaign.is_point
+    status = campaign.problems.copy() if known else find_problems(campaign.frequency, campaign.Z, used)
+    if isinstance(weights, str) and weights != "unit":
+        weightless = vanishing_points(campaign.Z, used).any(axis=1)
+        status[weightless & (status == Status.OK)] = Status.ZERO_IMPEDANCE
+    return status
 
 
 def _solve(

@@ -115,8 +115,8 @@ def check_lambda(lambda_: float | str | ArrayLike, campaign: Campaign) -> FloatA
 
 
 RIDGE_ALONE: Mapping[str, object] = MappingProxyType(
-    {"lambda_": "evidence", "refine": False, "nonneg": True, "part": "both", "basis": "gaussian", "order": 1,
-     "fwhm": 0.5, "shape_factor": None}
+    {"lambda_": "evidence", "refine": False, "nonneg": True, "free": None, "part": "both", "basis": "gaussian",
+     "order": 1, "fwhm": 0.5, "shape_factor": None}
 )  # fmt: skip
 """Options that ridge regularisation alone knows, with the values that ask for nothing."""
 
@@ -162,7 +162,7 @@ def check_method(method: str, along: object, lambda_: FloatArray | str, refine: 
     if refine:
         raise InvalidInput("refine=True is an option of method='ridge'")
     if not nonneg:
-        raise InvalidInput(f"gamma is positive by construction with method={method!r}; use method='ridge'")
+        raise InvalidInput(f"gamma is positive by construction with method={method!r}; use method='ridge' for loops")
     if method in ("elements", "auto") and part != "both":
         raise InvalidInput(f"method={method!r} needs both parts of Z; part={part!r} goes with method='ridge' or 'log'")
 

@@ -27,8 +27,8 @@ import numpy as np
 from .bands import half_width
 from .campaign import frequency_grids
 from .choice import cell_edges
+from .design import free_columns, stack_parts, stacked_weights
 from .errors import Status
-from .options import weights_on_grid
 from .result import DrtResult
 from .smooth import SMOOTH, hats, log_covariance
 from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray
@@ -131,7 +131,7 @@ def gamma_band(result: DrtResult, tau: FloatArray, level: float) -> Band:
         return Band((high - low) / (2 * half_width(level)), low, high, level, ())
     known = spread(result, result.basis.values(tau))
     low, high = interval(result.evaluate(tau), known, level, POINT)
-    return Band(known.u, np.maximum(low, 0) if result.options["nonneg"] else low, high, level, known.notes)
+    return Band(known.u, np.maximum(low, 0) if result.is_positive else low, high, level, known.notes)
 
 
 def _reasons(result: DrtResult) -> list[str]:
@@ -168,10 +168,10 @@ def _smooth_posteriors(
     part = result.options["part"]
     fitted = np.repeat([part != "imaginary", part != "real"], f.size)
     free = _free_columns(f, result.options)
-    kernel = _stack(np.concatenate([hats(result.tau).kernel(f), free], axis=1).T).T[fitted]
+    kernel = stack_parts(np.concatenate([hats(result.tau).kernel(f), free], axis=1).T).T[fitted]
     seen = kernel.any(axis=0)
     n_free = int(seen.sum()) - result.tau.size
-    weights = _weights(rule, Z, rows, points)[:, fitted]
+    weights = stacked_weights(rule, Z, rows, points)[:, fitted]
     weights /= np.exp(np.log(weights).mean(axis=1, keepdims=True))
     sigma = result.noise[rows] * np.exp(np.log(np.abs(Z)).mean(axis=1))
     h = float(np.log(result.tau[-1] / result.tau[0])) / (result.tau.size - 1)
@@ -190,15 +190,15 @@ def _ridge_posteriors(
     f = result.frequency[rows[0], points]
     Z, Z_fit = (np.ascontiguousarray(z[np.ix_(rows, points)]) for z in (result.Z, result.Z_fit))
     fitted = np.repeat([options["part"] != "imaginary", options["part"] != "real"], f.size)
-    kernel = _stack(np.concatenate([result.basis.kernel(f), _free_columns(f, options)], axis=1).T).T[fitted]
+    kernel = stack_parts(np.concatenate([result.basis.kernel(f), _free_columns(f, options)], axis=1).T).T[fitted]
     kernel = kernel[:, kernel.any(axis=0)]  # a free unknown that the fitted part does not see
     gram = result.basis.penalty(options["order"])
-    residual, size = _stack(Z - Z_fit)[:, fitted], np.tile(np.log(np.abs(Z) ** 2), 2)[:, fitted]
-    weights = _weights(rule, Z, rows, points)[:, fitted]
+    residual, size = stack_parts(Z - Z_fit)[:, fitted], np.tile(np.log(np.abs(Z) ** 2), 2)[:, fitted]
+    weights = stacked_weights(rule, Z, rows, points)[:, fitted]
     weights /= np.sqrt(np.mean(weights**2, axis=1, keepdims=True))
     for k, i in enumerate(rows):
         x = result.coefficients[i]
-        free = np.append(x > 0 if options["nonneg"] else np.ones(n, dtype=bool), np.ones(kernel.shape[1] - n, bool))
+        free = np.append(x != 0 if options["nonneg"] else np.ones(n, dtype=bool), np.ones(kernel.shape[1] - n, bool))
         A = kernel[:, free] * weights[k, :, None]
         P = np.zeros((free.sum(),) * 2)
         nodes = free[:n].sum()
@@ -230,24 +230,5 @@ def _noise_variance(squares: FloatArray, size: FloatArray) -> FloatArray:
     return np.asarray(np.exp(level[best] + _POWERS[best] * size))
 
 
-def _weights(rule: str, Z: ComplexArray, rows: IntArray, points: BoolArray) -> FloatArray:
-    """Weights of Re, then Im [spectrum, 2 * point], of any scale."""
-    own = weights_on_grid(rule, Z, rows, points)
-    if own.size == 0:
-        return np.ones((len(Z), 2 * Z.shape[1]))
-    return np.tile(own, 2) if own.shape == Z.shape else np.concatenate([own[:, ::2], own[:, 1::2]], axis=1)
-
-
 def _free_columns(f: FloatArray, options: Mapping[str, Any]) -> ComplexArray:
-    """Kernel of the unknowns that are not penalised [frequency, unknown]: R_inf, and L_0 and C_0 if fitted."""
-    columns = [np.ones(f.size, dtype=complex)]
-    if options["inductance"]:
-        columns.append(1j * f / f.max())
-    if options["capacitance"]:
-        columns.append(-1j * f.min() / f)
-    return np.stack(columns, axis=1)
-
-
-def _stack(Z: ComplexArray) -> FloatArray:
-    """Re, then Im, along the last axis."""
-    return np.concatenate([Z.real, Z.imag], axis=-1)
+    return free_columns(f, inductance=options["inductance"], capacitance=options["capacitance"])

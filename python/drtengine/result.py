@@ -188,6 +188,11 @@ class DrtResult:
         return self.campaign.coordinates
 
     @property
+    def is_positive(self) -> bool:
+        """Whether gamma was asked to be nowhere negative."""
+        return bool(self.options["nonneg"]) and self.options.get("free") is None
+
+    @property
     def unit(self) -> str:
         """Unit of resistances: "ohm", or "ohm cm2" where an area was given."""
         return "ohm" if self.options.get("area") is None else "ohm cm2"

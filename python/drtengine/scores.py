@@ -172,11 +172,11 @@ def lambda_scores(data: Campaign | Spectrum, selector: str = "evidence", **optio
         sound = rows[answered[rows]]
         if not sound.size:
             continue
-        names = ("order", "inductance", "capacitance", "part", "nonneg", "area")
+        names = ("order", "inductance", "capacitance", "part", "area")
         problem = pose(
             fitted.basis, campaign, sound, points, weights,
             n_threads=arguments.check_threads(options.get("n_threads")),
-            **{name: settings[name] for name in names},
+            nonneg=settings["nonneg"] and settings["free"] is None, **{name: settings[name] for name in names},
         )  # fmt: skip
         level = noise_on_grid(how, campaign, weights, sound, points, settings["part"]) * (settings["area"] or 1.0)
         score[sound] = scores_on_lattice(problem, how, level)

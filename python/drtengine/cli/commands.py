@@ -109,6 +109,10 @@ def drt(
         str | None, typer.Option(help="Grid of τ: frequency, drttools, or LOWEST:HIGHEST:COUNT with times in s.")
     ] = DEFAULT["tau"],
     nonneg: Annotated[bool, typer.Option("--nonneg/--free", help="Ask for γ >= 0, or not.")] = DEFAULT["nonneg"],
+    free: Annotated[
+        str | None,
+        typer.Option("--free-range", help="FROM:TO in s: γ may be negative there alone, as inductive loops need it."),
+    ] = DEFAULT["free"],
     inductance: Annotated[bool, typer.Option(help="Series inductance in the model.")] = DEFAULT["inductance"],
     capacitance: Annotated[bool, typer.Option(help="Series capacitance in the model.")] = DEFAULT["capacitance"],
     f_min: Annotated[float | None, typer.Option(help="Leave out lower frequencies (Hz).")] = DEFAULT["f_min"],
@@ -134,7 +138,8 @@ def drt(
         options = {
             "method": method, "per_spectrum": per_spectrum, "along": along if method == "joint" else None,
             "band": band, "band_kind": band_kind, "basis": basis, "order": order, "lambda_": _number_or_name(lambda_),
-            "weights": weights, "part": part, "tau": _tau(tau), "nonneg": nonneg, "inductance": inductance,
+            "weights": weights, "part": part, "tau": _tau(tau), "nonneg": nonneg,
+            "free": _range("--free-range", free), "inductance": inductance,
             "capacitance": capacitance, "f_min": f_min, "f_max": f_max, "area": area, "n_threads": threads,
         }  # fmt: skip
         ranges = parse_processes(processes)
@@ -293,6 +298,17 @@ def _tau(text: str | None) -> Any:
         raise InvalidInput(
             f"--tau {text!r} is not LOWEST:HIGHEST:COUNT, such as 1e-6:1e2:81 for 81 values from 1 µs to 100 s"
         ) from None
+
+
+def _range(name: str, text: str | None) -> tuple[float, float] | None:
+    """FROM:TO to two numbers."""
+    if text is None:
+        return None
+    try:
+        low, high = map(float, text.split(":"))
+    except ValueError:
+        raise InvalidInput(f"{name} {text!r} is not FROM:TO, such as 1:100 for 1 s to 100 s") from None
+    return low, high
 
 
 def _check_any_answer(result: DrtResult) -> None:

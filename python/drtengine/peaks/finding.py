@@ -209,6 +209,10 @@ def find_peaks(
             notes.append(f"{result.campaign.label(int(i))}: gamma has no maximum above zero in the measured window")
         found += shapes
     spectrum = np.array([shape.spectrum for shape in found], dtype=np.intp)
+    fastest, slowest = np.log(window[spectrum].reshape(-1, 2).T)
+    tops = np.array([shape.ln_tau for shape in found])
+    if outside := int(((tops < fastest) | (tops > slowest)).sum()):
+        notes.append(f"{outside} peak(s) stand outside of what was measured, marked in at_edge: their tau is a guess")
     ln_tau, height, curvature, left, right, prominence, saddle, width = (
         np.array([getattr(shape, name) for shape in found], dtype=np.float64) for name in _Shape._fields[1:9]
     )

@@ -188,7 +188,7 @@ def integrate_processes(
         limits=np.array(list(ranges.values())),
         R=R,
         u_R=np.where(np.isnan(R), np.nan, known.u),
-        R_low=np.maximum(R_low, 0) if result.options["nonneg"] else R_low,
+        R_low=np.maximum(R_low, 0) if result.is_positive else R_low,
         R_high=R_high,
         share=share,
         extrapolated=extrapolated,
