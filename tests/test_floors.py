@@ -21,7 +21,7 @@ FLOORS = (
     ("_version", "errors", "_native"),
     (
         *("spectrum", "basis", "signs", "campaign", "tables", "options", "points", "series", "densities"),
-        *("selection", "elements", "smooth", "bands", "methods", "choice", "joint"),
+        *("design", "selection", "elements", "smooth", "bands", "loops", "methods", "choice", "joint"),
         *("regression", "tabular", "geometry", "records", "transients", "voltammetry"),
     ),
     (

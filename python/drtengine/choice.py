@@ -17,7 +17,7 @@ from .points import measured_window
 from .spectrum import BoolArray, ComplexArray, FloatArray
 
 REFUTED = -10.0
-"""With so much less evidence for its elements than for a smooth gamma, a spectrum stays smooth in any case."""
+"""With so much less evidence for its elements than for a smooth gamma, one spectrum keeps all others smooth."""
 
 
 class CampaignFit(NamedTuple):
@@ -97,9 +97,6 @@ def add_elements(
     else:
         chosen, words = choose(elements.score, arrays["evidence_log"], found, per_spectrum=per_spectrum)
         status, notes = smooth.status, [words]
-        if chosen.any() and not per_spectrum:
-            label = smooth.campaign.label
-            notes += [f"{label(int(i))}: no elements serve it; smooth" for i in np.flatnonzero(fitted & ~chosen)]
     _put(smooth, elements, chosen, level)
     if chosen.any() and "gamma_low" in arrays:
         notes.append(_NO_BAND if level is None else _BAND)
@@ -112,12 +109,16 @@ def choose(score: FloatArray, evidence: FloatArray, found: BoolArray, *, per_spe
     if per_spectrum:
         chosen = found & (gain > 0)
         return chosen, f"method='auto' took elements for {int(chosen.sum())} of {int(found.sum())} spectra"
-    total = float(gain.sum())
+    total, refuting = float(gain.sum()), int((gain < REFUTED).sum())
+    over = f", summed over {len(gain)} spectra" if len(gain) > 1 else ""
+    if total > 0 and refuting:
+        return np.zeros_like(found), (
+            f"method='auto' took 'log': elements have {total:.1f} more ln evidence{over}, but fail for {refuting} of "
+            f"them, by up to {-gain.min():.1f}; per_spectrum=True lets each have its own"
+        )
     name, other = ("elements", "log") if total > 0 else ("log", "elements")
     words = f"method='auto' took {name!r}: its ln evidence is {abs(total):.1f} above that of {other!r}"
-    return found & (total > 0) & (gain > REFUTED), words + (
-        f", summed over {len(gain)} spectra" if len(gain) > 1 else ""
-    )
+    return found & (total > 0), words + over
 
 
 _BAND = "the bands of spectra told by elements are those of the parameters: they take the elements for granted"

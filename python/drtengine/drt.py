@@ -77,8 +77,8 @@ def fit_drt(
         campaign too; how much so, and where the series jumps, comes from the evidence. Spectra with nothing in
         common come back as "log" fits them.
     per_spectrum : bool
-        Whether "auto" chooses for each spectrum; otherwise one method serves the campaign, by the sum of its
-        spectra's evidence.
+        Whether "auto" chooses for each spectrum; otherwise one method serves the campaign: elements where the sum of
+        its spectra's evidence asks for them and none of the spectra refutes them.
     along : str
         Of "joint". The coordinate, such as "voltage". Spectra are tied to their neighbours within a branch
         (coordinate "branch", if there is one), the closer the stronger.
