@@ -232,3 +232,19 @@ def test_bad_components_are_explained(options: dict[str, Any], message: str) -> 
 def test_no_other_parameter() -> None:
     with pytest.raises(dt.InvalidInput, match="no parameter 'beta'"):
         dt.fit_components(with_gamma(TWO))["beta"]
+
+
+def test_lines_of_diffusion_are_reckoned_with_on_request() -> None:
+    """A finite Warburg element has lines at 7.9 and 0.88 s, either side of the limit of 1 s."""
+    result = dt.fit_drt(STAND_IN.campaign, method="log", capacitance=True)
+    smooth, wide = (dt.integrate_processes(result, lines=lines) for lines in (False, True))
+    assert np.array_equal(smooth.R, wide.R)
+    assert (wide.R_low <= smooth.R_low).all()
+    assert (wide.R_high >= smooth.R_high).all()
+    for k, (low, high) in enumerate(smooth.ranges.values()):
+        exact = STAND_IN.integral(max(low, result.tau[0]), high)
+        held = (wide.R_low[:, k] <= exact) & (exact <= wide.R_high[:, k])
+        assert held.mean() >= 0.85
+    assert ((smooth.R_high - smooth.R_low)[:, 2] < 0.5 * (wide.R_high - wide.R_low)[:, 2]).all()
+    with pytest.raises(dt.InvalidInput, match="lines must be True or False"):
+        dt.integrate_processes(result, lines="yes")  # type: ignore[arg-type]

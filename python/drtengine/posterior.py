@@ -14,6 +14,9 @@ Such a prior knows no edges and no sharp peaks. What it may have cost a sum r'x 
 sum_m abs(r' H^-1 P)_m x_m, the resistance that smoothing carries over the limits of an integral or off
 a summit: the `blur`. It adds to an interval as it is, since it does not average out.
 
+A smooth gamma = exp(u) has a covariance in u. Its blur is that of an error of u, sum_m abs(r'diag(gamma) H^-1 P)_m,
+and counts only where lines are to be reckoned with.
+
 Of a sum of elements, the covariance is that of its parameters. It takes the elements for granted.
 """
 
@@ -30,7 +33,7 @@ from .choice import cell_edges
 from .design import free_columns, stack_parts, stacked_weights
 from .errors import Status
 from .result import DrtResult
-from .smooth import SMOOTH, hats, log_covariance
+from .smooth import SMOOTH, hats, log_posterior
 from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray
 
 _POWERS = np.linspace(0, 1, 11)
@@ -41,6 +44,11 @@ INTEGRAL, POINT, PLACE = 1.0, 0.3, 0.0
 """Shares of the blur that make intervals cover: of a resistance, of gamma at a tau, of the tau of a maximum.
 
 The blur adds up what may move to either side. At a limit all of it may move one way; at a point it partly cancels."""
+
+
+LINES = 0.5
+"""Share of the blur of a smooth gamma that makes intervals cover where the truth consists of lines: ln(gamma) off by
+as much everywhere, in the worst way."""
 
 
 class Spread(NamedTuple):
@@ -58,7 +66,7 @@ class _Posterior(NamedTuple):
     smoothing: FloatArray | None
 
 
-def spread(result: DrtResult, rows: FloatArray, spectrum: IntArray | None = None) -> Spread:
+def spread(result: DrtResult, rows: FloatArray, spectrum: IntArray | None = None, *, lines: bool = False) -> Spread:
     """Give the uncertainty of sums of the coefficients.
 
     Parameters
@@ -68,6 +76,8 @@ def spread(result: DrtResult, rows: FloatArray, spectrum: IntArray | None = None
         What each sum multiplies the coefficients by; a row that is not finite has no uncertainty.
     spectrum : ndarray of int, shape [sum], optional
         The spectrum that each sum is of; all sums are taken of every spectrum otherwise.
+    lines : bool
+        Whether a smooth gamma may stand for discrete lines, and has a blur too. Ridge has it in any case.
 
     Returns
     -------
@@ -86,7 +96,7 @@ def spread(result: DrtResult, rows: FloatArray, spectrum: IntArray | None = None
     order = np.argsort(spectrum, kind="stable") if spectrum is not None else None
     in_order = None if spectrum is None else spectrum[order]
     notes = _reasons(result)
-    for i, posterior in () if notes else _posteriors(result):
+    for i, posterior in () if notes else _posteriors(result, lines):
         if posterior is None:
             notes.append(f"{result.campaign.label(i)}: no uncertainty: no residuals are left to tell the noise from")
             continue
@@ -141,7 +151,7 @@ def _reasons(result: DrtResult) -> list[str]:
     return []
 
 
-def _posteriors(result: DrtResult) -> Iterator[tuple[int, _Posterior | None]]:
+def _posteriors(result: DrtResult, lines: bool) -> Iterator[tuple[int, _Posterior | None]]:
     """Posterior of each spectrum that has an answer."""
     answered = np.isin(result.status, [s for s in Status if s.has_answer])
     for rows, points in frequency_grids(result.frequency, result.used):
@@ -150,7 +160,7 @@ def _posteriors(result: DrtResult) -> Iterator[tuple[int, _Posterior | None]]:
             alike = here[result.weighting[here] == rule]
             method = result.method[alike]
             if (smooth := np.isin(method, SMOOTH)).any():
-                yield from _smooth_posteriors(result, alike[smooth], points, str(rule))
+                yield from _smooth_posteriors(result, alike[smooth], points, str(rule), lines)
             if (ridge := method == "ridge").any():
                 yield from _ridge_posteriors(result, alike[ridge], points, str(rule))
     if result.elements is not None:
@@ -160,7 +170,7 @@ def _posteriors(result: DrtResult) -> Iterator[tuple[int, _Posterior | None]]:
 
 
 def _smooth_posteriors(
-    result: DrtResult, rows: IntArray, points: BoolArray, rule: str
+    result: DrtResult, rows: IntArray, points: BoolArray, rule: str, lines: bool
 ) -> Iterator[tuple[int, _Posterior]]:
     """Posteriors of smooth distributions; a sum is linear in gamma, so the covariance of ln(gamma) is carried over."""
     f = result.frequency[rows[0], points]
@@ -178,8 +188,8 @@ def _smooth_posteriors(
     for k, i in enumerate(rows):
         A = kernel[:, seen] * (weights[k] / sigma[k])[:, None]
         x = result.gamma[i]
-        covariance = log_covariance(A, n_free, x, float(result.lambda_[i]), h)
-        yield int(i), _Posterior(x[:, None] * covariance * x, None)
+        covariance, smoothing = log_posterior(A, n_free, x, float(result.lambda_[i]), h)
+        yield int(i), _Posterior(x[:, None] * covariance * x, LINES * x[:, None] * smoothing / x if lines else None)
 
 
 def _ridge_posteriors(

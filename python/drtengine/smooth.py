@@ -102,8 +102,10 @@ def between_nodes(tau: FloatArray, gamma: FloatArray, at: FloatArray) -> FloatAr
     return values
 
 
-def log_covariance(A: FloatArray, n_free: int, gamma: FloatArray, lambda_: float, h: float) -> FloatArray:
-    """Covariance of ln(gamma) at the nodes by Laplace's approximation, one precision for all second differences.
+def log_posterior(
+    A: FloatArray, n_free: int, gamma: FloatArray, lambda_: float, h: float
+) -> tuple[FloatArray, FloatArray]:
+    """Laplace's approximation for ln(gamma) at the nodes, one precision for all second differences.
 
     Parameters
     ----------
@@ -119,7 +121,9 @@ def log_covariance(A: FloatArray, n_free: int, gamma: FloatArray, lambda_: float
 
     Returns
     -------
-    ndarray, shape [node, node]
+    covariance : ndarray, shape [node, node]
+    smoothing : ndarray, shape [node, node]
+        What the estimate loses of a departure of the true ln(gamma) from it: covariance times precision of the prior.
     """
     n = gamma.size
     J = A * np.concatenate([gamma, np.ones(n_free)])
@@ -129,4 +133,5 @@ def log_covariance(A: FloatArray, n_free: int, gamma: FloatArray, lambda_: float
         P[i : i + 2, i : i + 2] += np.array([[1, -1], [-1, 1]]) / (h * END_SLOPE_ERROR) ** 2
     H = J.T @ J
     H[:n, :n] += P + ANCHOR * np.eye(n)
-    return np.asarray(np.linalg.inv(H)[:n, :n])
+    covariance = np.linalg.inv(H)[:n, :n]
+    return covariance, covariance @ P

@@ -114,7 +114,11 @@ _NUMBERS = {
 
 
 def integrate_processes(
-    result: DrtResult, processes: Mapping[str, tuple[float, float]] | None = None, *, level: float = 0.95
+    result: DrtResult,
+    processes: Mapping[str, tuple[float, float]] | None = None,
+    *,
+    level: float = 0.95,
+    lines: bool = False,
 ) -> Processes:
     """Sum up gamma over the relaxation times of each process, exactly from the basis.
 
@@ -126,6 +130,10 @@ def integrate_processes(
         By default those of a silicon anode, `DEFAULT_PROCESSES`.
     level : float
         Probability of the intervals.
+    lines : bool
+        Whether to reckon with discrete lines of gamma near a limit, as diffusion has them. The intervals of a smooth
+        gamma, "log" or "joint", then count in what smoothing a line may carry over the limit, and are several times
+        as wide. Those of ridge count that in any case, those of elements never.
 
     Returns
     -------
@@ -175,11 +183,12 @@ def integrate_processes(
         for start, end in np.unique(np.stack([low, high], axis=1)[~elsewhere], axis=0):
             alike = (low == start) & (high == end)
             outside[alike, k] = R[alike, k] - result.coefficients[alike] @ _integrals(result.basis, start, end)
-    known = spread(result, rows)
+    known = spread(result, rows, lines=options.check_flag("lines", lines))
     if result.elements is not None and (summed := result.method == "elements").any():
         exact, u = result.elements.integrals(*np.clip(list(ranges.values()), result.tau[0], result.tau[-1]).T)
         R[summed] = np.where(np.isnan(R[summed]), np.nan, exact[summed])
         known.u[summed] = u[summed]
+        notes.append("the intervals of spectra told by elements take the number and the kinds of these for granted")
     R_low, R_high = interval(R, known, level)
     with np.errstate(invalid="ignore", divide="ignore"):
         share, extrapolated = R / result.R_pol[:, None], outside / R
