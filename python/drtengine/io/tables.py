@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,8 +120,9 @@ def _complete(where: str, measured: Measured) -> pd.DataFrame:
                 del table[name]
             else:
                 table[name] = seconds
-    if "time" in table:
-        table = _with_numbers(where, table, ("time",), notes)
+    counted = next((name for name in ("time", "step_time") if name in table), None)
+    if counted is not None:
+        table = _with_numbers(where, table, (counted,), notes)
     _find_time(where, measured, table)
     further = {name: table[name] for name in measured.further}
     return pd.DataFrame({COLUMN[name]: table[name] for name in COLUMN if name in table} | further)
@@ -154,7 +156,9 @@ def _find_time(where: str, measured: Measured, table: dict[str, NDArray[Any]]) -
         table["time"] = _add_up(table["step_time"])
         notes.append("time since the start added up from the times of the steps")
     if "time" not in table and "date" in table:
-        dates = pd.to_datetime(pd.Series(table["date"]), errors="coerce")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that dates have no format it knows
+            dates = pd.to_datetime(pd.Series(table["date"]), errors="coerce")
         if dates.notna().all():
             table["time"] = (dates - dates.iloc[0]).dt.total_seconds().to_numpy()
             notes.append("time since the start taken from the dates")
