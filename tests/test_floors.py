@@ -20,7 +20,8 @@ BINDINGS = Path(__file__).parents[1] / "cpp"
 FLOORS = (
     ("_version", "errors", "_native"),
     (
-        *("spectrum", "basis", "signs", "campaign", "tables", "options", "points", "series", "densities"),
+        *("spectrum", "basis", "signs", "markup", "places", "resampling", "campaign"),
+        *("tables", "options", "points", "series", "densities"),
         *("selection", "elements", "smooth", "bands", "methods", "choice", "joint"),
         *("regression", "tabular", "geometry", "records", "transients", "voltammetry"),
     ),
@@ -41,7 +42,7 @@ FACE = "__init__"  # gathers the public names; nothing imports from it, but for 
 HEAVY = ("scipy", "xarray", "pandas", "matplotlib", "typer", "rich", "cvxpy", "h5netcdf", "h5py", "joblib", "fastnda")
 # The CLI is imported by its own command alone, and reports a missing typer or rich itself.
 HEAVY_AT_TOP = {"cli": ("typer", "rich", "numpy")}
-ANYWHERE = {*HEAVY, "numpy", "drtengine"}
+ANYWHERE = {*HEAVY, "openpyxl", "numpy", "drtengine"}
 
 
 def modules() -> dict[str, list[Path]]:

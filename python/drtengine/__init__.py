@@ -27,12 +27,14 @@ from .elements import ElementFit
 from .errors import DataWarning, DrtengineError, InvalidInput, MissingExtra, Status, UnreadableFile
 from .gitt import GittResult, fit_gitt
 from .ici import IciResult, fit_ici
-from .io import read, read_table
+from .io import read, read_table, to_campaign
 from .joint import Series
 from .kk import KkLimits, KkResult, check_kk
 from .maps import compare_maps, map_gamma
 from .peaks import DEFAULT_PROCESSES, find_peaks, fit_components, integrate_processes, track_peaks
 from .result import DrtResult
+from .samples import integrate_samples, locate_peak_samples
+from .sampling import Sampling
 from .scores import LambdaScores, lambda_scores
 from .spectrum import Spectrum
 from .store import load, save
@@ -57,6 +59,7 @@ __all__ = [
     "KkResult",
     "LambdaScores",
     "MissingExtra",
+    "Sampling",
     "Series",
     "Spectrum",
     "Status",
@@ -76,14 +79,17 @@ __all__ = [
     "fit_ici",
     "fit_warburg",
     "integrate_processes",
+    "integrate_samples",
     "lambda_scores",
     "load",
+    "locate_peak_samples",
     "map_gamma",
     "read",
     "read_table",
     "save",
     "simulate",
     "summarize_cycling",
+    "to_campaign",
     "track_peaks",
 ]
 

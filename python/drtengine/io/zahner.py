@@ -199,8 +199,13 @@ def _quantity(text: str, unit: str) -> float | None:
     return float(match[1]) * PREFIXES[match[2]] if match else None
 
 
-def _recognizes(path: Path, _head: bytes) -> bool:
-    return path.suffix.lower() == ".ism"
+def _recognizes(path: Path, head: bytes) -> bool:
+    if path.suffix.lower() == ".ism" or len(head) < _ARRAYS_AT + _BYTES_A_POINT:
+        return path.suffix.lower() == ".ism"
+    count = int.from_bytes(head[6:_ARRAYS_AT], "big", signed=True) + 1  # under another name: can these be frequencies?
+    here = min(count, (len(head) - _ARRAYS_AT) // 8)
+    frequency = np.frombuffer(head, ">f8", max(here, 0), _ARRAYS_AT)
+    return here > 2 and bool(((frequency > 1e-7) & (frequency < 1e9)).all())
 
 
 READER = Reader(
