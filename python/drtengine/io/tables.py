@@ -14,15 +14,11 @@ from numpy.typing import NDArray
 
 from ..errors import DrtengineError, InvalidInput, UnreadableFile
 from ..spectrum import FloatArray
-from . import gamry_curves, mpr_table, neware, table_frame, table_text, zahner_curves
-from .measured import Measured
+from .measured import Measured, TableReader
 from .table_names import COLUMN
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_READERS = (mpr_table.READER, zahner_curves.READER, neware.READER, gamry_curves.READER, table_text.READER)
-"""In the order in which they are asked; the last takes whatever is left."""
 
 _HEAD_BYTES = 8192
 _CLOCK = re.compile(r"(?:(\d+)[-d ]+)?(\d+):(\d+):(\d+(?:[.,]\d+)?)$")
@@ -67,7 +63,9 @@ def read_table(source: str | os.PathLike[str] | pd.DataFrame) -> pd.DataFrame:
     """
     sources: dict[str, str] = {}
     if hasattr(source, "columns") and hasattr(source, "attrs"):
-        where, measured = "the table", table_frame.read_frame(source)
+        from .table_frame import read_frame
+
+        where, measured = "the table", read_frame(source)
         sources = dict(source.attrs.get("sources", {}))
     elif isinstance(source, str | os.PathLike):
         file = Path(source).expanduser()
@@ -86,13 +84,16 @@ def read_table(source: str | os.PathLike[str] | pd.DataFrame) -> pd.DataFrame:
 
 def _read_file(file: Path, sources: dict[str, str]) -> Measured:
     """Read with the first reader that recognises the file; whatever it raises becomes UnreadableFile."""
+    from . import gamry_curves, mpr_table, neware, table_text, zahner_curves  # not before a table is read
+
+    formats = (mpr_table, zahner_curves, neware, gamry_curves, table_text)  # the last takes whatever is left
+    readers: list[TableReader] = [form.READER for form in formats]
     try:
         with file.open("rb") as stream:
             head = stream.read(_HEAD_BYTES)
             stream.seek(0)
             sources[str(file)] = hashlib.file_digest(stream, "sha256").hexdigest()
-        reader = next(reader for reader in _READERS if reader.recognizes(file, head))
-        return reader.read(file)
+        return next(reader for reader in readers if reader.recognizes(file, head)).read(file)
     except DrtengineError:
         raise
     except OSError as error:
