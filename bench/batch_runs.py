@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from joblib.externals.loky import get_reusable_executor
 
 import drtengine as dt
 from drtengine.spectrum import ComplexArray
@@ -63,6 +64,7 @@ def run(folder: Path, options: dict[str, Any]) -> None:
     start = time.perf_counter()
     store = dt.run_batch(source, folder, **options)
     seconds = time.perf_counter() - start
+    get_reusable_executor().shutdown(wait=True)  # the memory of children is known when they have ended
     own, child = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     report = {"seconds": seconds, "parts": store.seconds, "cpu": store.cpu_seconds, "own": own, "child": child}
     print(json.dumps(report))
