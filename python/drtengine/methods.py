@@ -192,7 +192,8 @@ def solve_ridge(grid: GridProblem, arrays: dict[str, Any]) -> NDArray[np.int8]:
         coefficients, free, error, status = solve_with_loops(
             problem, basis, rule, grid.rows, grid.points, lambda_, grid.free
         )
-        values = coefficients @ outputs
+        # not `@`, whose last bits depend on how many spectra there are
+        values = core.multiply_rows(np.ascontiguousarray(coefficients), np.ascontiguousarray(outputs))
     count = basis.tau.size
     _put_rows(arrays, grid.rows, "coefficients", coefficients)
     _put_rows(arrays, grid.rows, "gamma", values[:, :count])

@@ -378,6 +378,10 @@ class DrtResult:
 
     def to_dataset(self) -> xr.Dataset:
         """Give a copy of everything as an xarray Dataset, with units, options and provenance in the attributes."""
+        return self.view_dataset().copy(deep=True)
+
+    def view_dataset(self) -> xr.Dataset:
+        """Give the same without a copy, for those who only read it."""
         import xarray as xr
 
         from . import __version__
@@ -421,7 +425,7 @@ class DrtResult:
             "tau": ("tau", self.tau, {"units": "s", "long_name": "relaxation time"}),
             **tables.coordinates_of(self.campaign, _TAKEN),
         }
-        dataset = xr.Dataset(
+        return xr.Dataset(
             variables,
             coordinates,
             {
@@ -435,7 +439,6 @@ class DrtResult:
                 "notes": json.dumps(list(self.notes)),
             },
         )
-        return dataset.copy(deep=True)
 
     @classmethod
     def from_dataset(cls, dataset: xr.Dataset) -> DrtResult:
