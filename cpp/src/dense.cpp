@@ -29,8 +29,14 @@ double Cholesky::log_det() const { return 2 * llt_.matrixLLT().diagonal().array(
 
 ThinQr::ThinQr(const Matrix& A) {
   const Eigen::HouseholderQR<Matrix> qr(A);
-  Q = qr.householderQ() * Matrix::Identity(A.rows(), A.cols());
-  R = qr.matrixQR().topRows(A.cols()).triangularView<Eigen::Upper>();
+  const Index rows = A.rows(), n = A.cols();
+  Q = Matrix::Identity(rows, n);
+  Vector scratch(n);
+  for (Index k = n - 1; k >= 0; --k) {  // backwards, what is left of column k is still the identity
+    Q.bottomRightCorner(rows - k, n - k)
+        .applyHouseholderOnTheLeft(qr.matrixQR().col(k).tail(rows - k - 1), qr.hCoeffs()[k], scratch.data());
+  }
+  R = qr.matrixQR().topRows(n).triangularView<Eigen::Upper>();
 }
 
 Matrix invert_upper(const Matrix& R) {

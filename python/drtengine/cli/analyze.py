@@ -112,7 +112,7 @@ def analyze(
             require(module, "report")
         check_folder(out, force=force)  # before the work
         start = perf_counter()
-        with terminal.stages() as hook:
+        with terminal.named_stages() as hook:
             analysis = analyze_data(files, settings, n_threads=threads, progress=hook)
             computed = perf_counter()
             remarks = write_report(analysis, out, force=force, progress=hook)

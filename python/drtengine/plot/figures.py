@@ -25,6 +25,8 @@ FAINT = 0.3
 """Opacity of what the data do not vouch for: points left out, gamma outside the measured window."""
 
 _MM_PER_INCH = 25.4
+_ROOM_FOR_LABEL = 0.27
+"""Inches that the label of a decade takes."""
 _UNITS = {"ohm": "Ω", "ohm cm2": "Ω cm²"}
 
 
@@ -173,7 +175,9 @@ def decades(ax: Axes, axis: Literal["x", "y"]) -> None:
         which.set_major_locator(LogLocator(subs=(1, 2, 5)))
         which.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     else:
-        which.set_major_locator(LogLocator(numticks=12))
+        box = ax.get_window_extent()
+        room = (box.width if axis == "x" else box.height) / ax.figure.dpi / _ROOM_FOR_LABEL
+        which.set_major_locator(LogLocator(numticks=max(3, min(12, int(room)))))
         which.set_major_formatter(FuncFormatter(lambda value, _: _power(value)))
     which.set_minor_locator(LogLocator(subs=tuple(range(1, 10)), numticks=200))
     which.set_minor_formatter(NullFormatter())
