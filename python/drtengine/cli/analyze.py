@@ -19,7 +19,7 @@ from ..plot.figures import unit_label
 from ..report import write_comparison, write_report
 from ..report.writing import check_folder
 from . import terminal
-from .commands import Force, Format, NamedRanges, Threads, app
+from .commands import Coords, Force, Format, NamedRanges, Pattern, Threads, app
 from .kinetics import COULOMB_PER_MAH, Capacity, Radius, Thickness, ULength, VolumeArea, lengths_in_metres
 from .processes import parse_processes
 
@@ -79,6 +79,8 @@ def analyze(
         list[str] | None,
         typer.Option("--set", help="Any other option as TABLE.NAME=VALUE, such as drt.order=2.", **_PANEL),
     ] = None,
+    coords: Coords = None,
+    pattern: Pattern = None,
     format: Format = None,
     threads: Threads = None,
     force: Force = False,
@@ -97,7 +99,7 @@ def analyze(
             {
                 **_given(title=title, along=along, processes=parse_processes(processes), check=check,
                          drop_invalid=drop_invalid, figures=figures),
-                "read": _given(format=format),
+                "read": _given(format=format, pattern=pattern, coordinates=coords and str(coords)),
                 "kk": _given(**limits),
                 "drt": _given(method=method, band=band, area=area, capacitance=capacitance, **limits),
                 **dict.fromkeys(("gitt", "ici"), _geometry(of_geometry)),
