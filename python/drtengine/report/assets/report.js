@@ -371,10 +371,12 @@
     });
     return look;
   }
-  const MOST_LEGEND = 12;
+  const MOST_LEGEND = 12, MOST_LINES = 40;
   function drawTracks() {
     const P = data.peaks, tauTraces = [], resistances = [], perBranch = {};
-    const sorted = data.tracks.map((track, number) => [track, number]);
+    // of very many lines those of the most peaks, by rising tau as they are numbered
+    const lengths = data.tracks.map((track) => track.peaks.length).sort((a, b) => b - a), least = lengths.length > MOST_LINES ? lengths[MOST_LINES] + 1 : 0;
+    const sorted = data.tracks.map((track, number) => [track, number]).filter(([track]) => track.peaks.length >= least);
     const many = sorted.length > MOST_LEGEND, explained = new Set();
     sorted.forEach(([track, number]) => {
       perBranch[track.branch] = (perBranch[track.branch] || 0) + 1;
