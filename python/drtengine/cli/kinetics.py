@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _LENGTH = re.compile(r"(?P<number>[-+.\d]+(?:e[-+]?\d+)?)\s*(?P<unit>m|cm|mm|um|µm|nm)?$", re.IGNORECASE)
 _METRES = {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "um": 1e-6, "µm": 1e-6, "nm": 1e-9}
-_COULOMB_PER_MAH = 3.6
+COULOMB_PER_MAH = 3.6
 _PULSES = 3
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="Table of time, current and voltage.", show_default=False)]
@@ -186,8 +186,8 @@ def cycling(
         per_gram, unit = (1.0, "mAh") if result.mass is None else (1e3 * result.mass, "mAh/g")
         columns = {
             "cycle": _format(result.cycle, "g"),
-            f"charge\n{unit}": _format(result.charge_capacity / _COULOMB_PER_MAH / per_gram, ".5g"),
-            f"discharge\n{unit}": _format(result.discharge_capacity / _COULOMB_PER_MAH / per_gram, ".5g"),
+            f"charge\n{unit}": _format(result.charge_capacity / COULOMB_PER_MAH / per_gram, ".5g"),
+            f"discharge\n{unit}": _format(result.discharge_capacity / COULOMB_PER_MAH / per_gram, ".5g"),
             "efficiency\n%": _percent(result.coulombic_efficiency, 2),
             "retention\n%": _percent(result.retention, 1),
             "charge\nV": _format(result.charge_voltage, ".4f"),
@@ -229,7 +229,7 @@ def _seconds(window: str | None) -> tuple[float, float] | None:
 
 
 def _coulomb(capacity: float | None) -> float | None:
-    return None if capacity is None else capacity * _COULOMB_PER_MAH
+    return None if capacity is None else capacity * COULOMB_PER_MAH
 
 
 def _one_after_the_other(files: Sequence[Path]) -> pd.DataFrame:
