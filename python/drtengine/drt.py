@@ -16,7 +16,7 @@ from .choice import CampaignFit, add_elements
 from .errors import InvalidInput, Status
 from .joint import halfway, order_branches, solve_joint
 from .loops import check_free, free_nodes
-from .methods import METHODS, SOLVERS, Band, GridProblem, closing_notes, empty_arrays, pose
+from .methods import METHODS, SOLVERS, Band, GridProblem, closing_notes, empty_arrays, pose, rescue
 from .options import PARTS
 from .points import explain, select_points, vanishing_points
 from .result import DrtResult
@@ -304,6 +304,7 @@ def _solve(
         fit.status[grid.rows] = SOLVERS[method](grid, fit.arrays)
     if method not in ("elements", "auto") or not problems:
         return {}, []
+    rescued = [rescue(grid, fit.arrays, fit.status) for grid in problems] if method == "auto" else []
     core = problems[0].core
     elements, fit.status[:], notes = add_elements(
         fit,
@@ -314,7 +315,7 @@ def _solve(
         n_threads=core["n_threads"],
         progress=progress and (lambda done, total: progress((total + done) // 2, total)),
     )
-    return {"elements": elements}, notes
+    return {"elements": elements}, [*notes, *(note for some in rescued for note in some)]
 
 
 def _nodes(campaign: Campaign, grids: list[tuple[IntArray, BoolArray]], tau: str | ArrayLike | None) -> FloatArray:

@@ -238,8 +238,10 @@ class DrtResult:
         at = positive_array(tau, "tau")
         if self.options["method"] == "ridge":
             return self._times(self.basis.values(at).T, slice(None))
-        summed = self.method == "elements"
-        values = between_nodes(self.tau, np.where(summed[:, None], np.nan, self.gamma), at)
+        summed, ridge = self.method == "elements", self.method == "ridge"
+        values = between_nodes(self.tau, np.where((summed | ridge)[:, None], np.nan, self.gamma), at)
+        if ridge.any():
+            values[ridge] = self._times(self.basis.values(at).T, np.flatnonzero(ridge))
         if self.elements is not None and summed.any():
             values[summed] = _of_elements(self.elements, at)[0][summed]
         return values
