@@ -54,7 +54,7 @@ class LambdaScores:
         return f"<LambdaScores: {self.selector} of {len(self)} spectra at {self.lambda_.size} lambda>"
 
     def to_dataset(self) -> xr.Dataset:
-        """Return an xarray Dataset with the dimensions "spectrum" and "lambda_"."""
+        """Return an xarray Dataset with the dimensions `spectrum` and `lambda_`."""
         import xarray as xr
 
         return xr.Dataset(

@@ -388,7 +388,7 @@ class ElementFit:
         return intervals
 
     def to_frame(self) -> pd.DataFrame:
-        """Give the elements as a table: one row for each, with `spectrum`, `element`, kind, parameters and u_."""
+        """Give the elements as a table: a row for each with its spectrum, kind, parameters and their uncertainties."""
         import pandas as pd
 
         spectrum, element = np.nonzero(self.kind >= 0)
