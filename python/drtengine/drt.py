@@ -197,7 +197,7 @@ def fit_drt(
     f_min, f_max = options.check_limits(f_min, f_max)
     threads = options.check_threads(n_threads)
     strength = options.check_lambda(lambda_, campaign)
-    loops = check_free(free)
+    loops = check_free(free, band)
     method, settled = options.settle_method(
         method,
         {"lambda_": strength, "refine": refine, "nonneg": nonneg, "free": loops, "part": part, "basis": basis,
@@ -263,7 +263,7 @@ def fit_drt(
             "noise": None if noise is None else np.asarray(noise, dtype=float).tolist(),
             "n_folds": int(n_folds),
             "nonneg": nonneg,
-            "free": loops,
+            "free": loops and list(loops),
             "inductance": inductance,
             "capacitance": capacitance,
             "part": part,

@@ -247,7 +247,7 @@ def rescue(grid: GridProblem, arrays: dict[str, Any], status: NDArray[np.int8]) 
     rule = "unit" if isinstance(grid.weights, str) and grid.weights == "auto" else grid.weights
     weights = weights_on_grid(rule, some.core["Z"], some.rows, some.points)
     own: Problem = {**some.core, "weights": weights, "own_weights": isinstance(rule, str) or rule.ndim == 2}
-    status[some.rows] = solve_ridge(replace(some, core=own, weights=rule, progress=None), arrays)
+    status[some.rows] = solve_ridge(replace(some, core=own, weights=rule, band=None, progress=None), arrays)
     for name in ("noise", "u_R_inf", "u_R_pol", "u_R_pol_window", "evidence_log", "gamma_low", "gamma_high"):
         if name in arrays:
             arrays[name][some.rows] = np.nan
