@@ -24,6 +24,7 @@ from ..io.reading import natural_key
 from . import terminal
 from .commands import Force, Out, app
 from .output import KINETICS, new_folder, write_table
+from .processes import seconds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +70,9 @@ def gitt(
         lengths = lengths_in_metres(sphere_radius, plane_thickness, volume_area, u_length)
         with new_folder(out, force=force) as folder:
             frame = read_table(file)
-            result = fit_gitt(frame, **lengths, capacity=_coulomb(capacity), window=_seconds(window), positive=positive)
+            result = fit_gitt(
+                frame, **lengths, capacity=_coulomb(capacity), window=seconds("--window", window), positive=positive
+            )
             remarks = _write("gitt", result, {"gitt": result.to_frame()}, folder, pulse=_typical(result))
         columns = {
             "start\nh": _format(result.time / 3600, ".4g"),
@@ -106,7 +109,7 @@ def ici(
         lengths = lengths_in_metres(sphere_radius, plane_thickness, volume_area, u_length)
         with new_folder(out, force=force) as folder:
             frame = read_table(file)
-            limits = _seconds(window) or PAUSE_WINDOW
+            limits = seconds("--window", window) or PAUSE_WINDOW
             result = fit_ici(frame, **lengths, capacity=_coulomb(capacity), window=limits, positive=positive)
             remarks = _write("ici", result, {"ici": result.to_frame()}, folder)
         columns = {
@@ -215,17 +218,6 @@ def _metres(name: str, text: str) -> float:
     except ValueError:
         option = name.replace("_", "-")
         raise InvalidInput(f"--{option} {text!r} is no length, such as 5um, 500nm or 5e-6 (m)") from None
-
-
-def _seconds(window: str | None) -> tuple[float, float] | None:
-    """Limits in s from words such as 5:120."""
-    if window is None:
-        return None
-    try:
-        low, high = map(float, window.split(":"))
-    except ValueError:
-        raise InvalidInput(f"--window {window!r} is not FROM:TO in s, such as 5:120") from None
-    return low, high
 
 
 def _coulomb(capacity: float | None) -> float | None:
