@@ -317,6 +317,8 @@ def test_coordinates_from_file_names_and_a_table(files: list[Path], tmp_path: Pa
     assert done.exit_code == 0, done.output
     summary = pd.read_csv(tmp_path / "out" / "summary.csv")
     assert summary["cell"].tolist() == ["A", "B", "C"]
+    done = run("drt", *files, "--pattern", "cell1{cycle}", "--out", tmp_path / "out")
+    assert "cycle is unknown for 2 spectra, so that figures run along the number of the spectrum" in done.stdout
     for command in ("drt", "peaks", "kk", "circuit", "warburg"):
         first = ("R0",) if command == "circuit" else ()
         done = run(command, *first, *files, "--pattern", "{cell}.mpt", "--out", tmp_path / "none")
