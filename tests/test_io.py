@@ -115,15 +115,15 @@ def test_spectra_with_and_without_a_coordinate(folder: Path) -> None:
         ("*.mpt", r"no file matches '.*\*\.mpt'"),
         ("empty.csv", "empty.csv is empty"),
         (
-            "data.mpr",
-            r"data\.mpr: no reader recognises this file; known are .*'delimited' .*, 'eclab' .*, 'zahner' .*\.ism",
+            "data.bin",
+            r"data\.bin: no reader recognises this file; known are .*'delimited' .*, 'eclab' .*, 'zahner' .*\.ism",
         ),
         ("none", "the folder .*none has no file in it"),
     ],
 )
 def test_what_is_named_must_be_readable(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "empty.csv").touch()
-    (tmp_path / "data.mpr").write_bytes(b"BIO-LOGIC")
+    (tmp_path / "data.bin").write_bytes(b"\0\1\2")
     (tmp_path / "none").mkdir()
     with pytest.raises(UnreadableFile, match=message):
         read(tmp_path / name)

@@ -16,7 +16,9 @@ from __future__ import annotations
 
 from . import simulate
 from ._version import __version__
+from .analysis import Analysis, Settings, analyze, compare
 from .basis import Basis
+from .batch import BatchPlan, BatchStore, LazyCampaign, open_store, run_batch
 from .campaign import Campaign
 from .circuits import CircuitResult, fit_circuit
 from .cv import CvResult, analyze_cv
@@ -32,7 +34,11 @@ from .joint import Series
 from .kk import KkLimits, KkResult, check_kk
 from .maps import compare_maps, map_gamma
 from .peaks import DEFAULT_PROCESSES, find_peaks, fit_components, integrate_processes, track_peaks
+from .report import write_comparison, write_report
+from .resistances import compare_resistances
 from .result import DrtResult
+from .samples import integrate_samples, locate_peak_samples
+from .sampling import Sampling
 from .scores import LambdaScores, lambda_scores
 from .spectrum import Spectrum
 from .store import load, save
@@ -40,7 +46,10 @@ from .warburg import WarburgResult, fit_warburg
 
 __all__ = [
     "DEFAULT_PROCESSES",
+    "Analysis",
     "Basis",
+    "BatchPlan",
+    "BatchStore",
     "Campaign",
     "CircuitResult",
     "CvResult",
@@ -56,17 +65,23 @@ __all__ = [
     "KkLimits",
     "KkResult",
     "LambdaScores",
+    "LazyCampaign",
     "MissingExtra",
+    "Sampling",
     "Series",
+    "Settings",
     "Spectrum",
     "Status",
     "UnreadableFile",
     "WarburgResult",
     "__version__",
+    "analyze",
     "analyze_cv",
     "check_kk",
+    "compare",
     "compare_diffusion",
     "compare_maps",
+    "compare_resistances",
     "expand",
     "find_peaks",
     "fit_circuit",
@@ -76,16 +91,22 @@ __all__ = [
     "fit_ici",
     "fit_warburg",
     "integrate_processes",
+    "integrate_samples",
     "lambda_scores",
     "load",
+    "locate_peak_samples",
     "map_gamma",
+    "open_store",
     "read",
     "read_table",
+    "run_batch",
     "save",
     "simulate",
     "summarize_cycling",
     "to_campaign",
     "track_peaks",
+    "write_comparison",
+    "write_report",
 ]
 
 

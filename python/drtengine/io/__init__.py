@@ -7,13 +7,13 @@ that names a `Reader`.
 
 from __future__ import annotations
 
-from . import chinstruments, delimited, eclab, excel, gamry, relaxis, versastudio, zahner, zplot
+from . import chinstruments, delimited, eclab, excel, gamry, mpr, relaxis, versastudio, zahner, zplot
 from .memory import to_campaign
 from .reading import read
 from .registry import Reader, readers, register
 from .tables import read_table
 
-for _format in (delimited, eclab, zahner, gamry, zplot, versastudio, relaxis, chinstruments, excel):
+for _format in (delimited, eclab, mpr, zahner, gamry, zplot, versastudio, relaxis, chinstruments, excel):
     register(_format.READER)
 
 __all__ = ["Reader", "read", "read_table", "readers", "register", "to_campaign"]

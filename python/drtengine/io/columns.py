@@ -64,8 +64,10 @@ _PREFIXED_UNITS = {
     "a": "current",
     "amp": "current",
     "amps": "current",
+    "ampere": "current",
     "s": "time",
     "sec": "time",
+    "second": "time",
     "seconds": "time",
 }
 PREFIXES = {
@@ -84,6 +86,8 @@ PREFIXES = {
     "G": 1e9,
 }
 
+LONGEST_NAME = 60
+"""Longer cells are no names: patterns would take minutes on the longest lines of some file."""
 _UNIT_IN_NAME = (
     re.compile(r"^(?P<name>.+?)\s*[(\[{]\s*(?P<unit>[^()\[\]{}]+?)\s*[)\]}]$"),  # Z' (ohm), Phase [deg]
     re.compile(r"^(?P<name>.+?)\s*/\s*(?P<unit>[^/]+)$"),  # Re(Z)/Ohm, Frequency / Hz
@@ -159,7 +163,7 @@ def coordinate_of(name: str) -> tuple[str, float]:
 
 def split_unit(name: str) -> tuple[str, tuple[str, float, bool] | None]:
     """Split "Re(Z)/Ohm" into "Re(Z)" and what its unit means."""
-    for pattern in _UNIT_IN_NAME:
+    for pattern in _UNIT_IN_NAME if len(name) <= LONGEST_NAME else ():
         match = pattern.match(name)
         unit = parse_unit(match["unit"]) if match else None
         if match and unit:
@@ -237,7 +241,7 @@ def understand_wide(names: Sequence[str]) -> WideColumns | None:
     """
     parts: dict[str, dict[float, Column]] = {"re": {}, "im": {}}
     for index, name in enumerate(names):
-        match = _FREQUENCY_IN_NAME.match(name.strip())
+        match = _FREQUENCY_IN_NAME.match(name.strip()) if len(name) <= LONGEST_NAME else None
         column = understand(match["name"], index) if match else None
         if match is None or column is None or column.quantity not in parts:
             continue

@@ -79,7 +79,7 @@ def read(
     >>> campaign = read("cell_7/*.mpt", pattern="{cell}_{voltage:f}V")  # doctest: +SKIP
     """
     reader = None if format is None else reader_named(format)
-    files = list(_find_files(path))
+    files = list(find_files(path))
     spectra: list[Spectrum] = []
     notes: list[str] = []
     skipped: list[str] = []
@@ -124,7 +124,7 @@ class _File:
     """Whether the caller named this very file, so that it must be readable."""
 
 
-def _find_files(path: PathLike | Sequence[PathLike]) -> Iterator[_File]:
+def find_files(path: PathLike | Sequence[PathLike]) -> Iterator[_File]:
     """Yield the files behind a path, a folder, a pattern or a sequence of these."""
     if not isinstance(path, str | os.PathLike | Sequence):
         raise InvalidInput(f"read() needs paths, got {path!r}")
@@ -133,7 +133,7 @@ def _find_files(path: PathLike | Sequence[PathLike]) -> Iterator[_File]:
         if not paths:
             raise InvalidInput("read() needs at least one path, got an empty list")
         for one in paths:
-            yield from _find_files(one)
+            yield from find_files(one)
         return
     given = Path(path).expanduser()
     if given.is_dir():

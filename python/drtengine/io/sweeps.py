@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,11 +54,39 @@ def spectra_from_table(table: Table, columns: Mapping[str, Column], notes: Seque
             notes.append(f"column {column.name!r} not read: it does not hold numbers")
             continue
         values[quantity] = numbers if column.factor == 1 else numbers * column.factor
-    labels = _labels(table)
     notes += unit_notes(columns)
+    return spectra_from_values(table.path, values, columns, notes, labels=_labels(table))
+
+
+def spectra_from_values(
+    path: Path,
+    values: Mapping[str, FloatArray],
+    columns: Mapping[str, Column],
+    notes: Sequence[str],
+    *,
+    labels: Mapping[str, NDArray[Any]] | None = None,
+) -> list[Spectrum]:
+    """Turn quantities [row] in Hz, ohm, rad, s, V and A into spectra; see `spectra_from_table`.
+
+    Parameters
+    ----------
+    path : Path
+        For messages.
+    values : mapping of str to ndarray, shape [row]
+    columns, notes
+        As in `spectra_from_table`.
+    labels : mapping of str to ndarray, shape [row], optional
+        Numbers or text that tell spectra apart, by the name of their coordinate.
+
+    Raises
+    ------
+    UnreadableFile
+        If every row is at 0 Hz.
+    """
+    notes, labels = list(notes), labels or {}
     dc = values["frequency"] == 0
     if dc.all():
-        raise UnreadableFile(f"{table.path}: all {dc.size} rows are at 0 Hz (DC); there is no impedance in it")
+        raise UnreadableFile(f"{path}: all {dc.size} rows are at 0 Hz (DC); there is no impedance in it")
     if dc.any():
         notes.append(f"dropped {dc.sum()} row(s) at 0 Hz (DC)")
         values = {quantity: column[~dc] for quantity, column in values.items()}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import functools
+import gzip
 import math
 import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +17,7 @@ import numpy as np
 from ..errors import UnreadableFile
 from ..spectrum import FloatArray
 
+_GZIP = b"\x1f\x8b"
 _BLANK = ' \t\xa0;,"'
 
 _LIKE_A_NUMBER = re.compile(r"[-+]?[\d.,']*\d[\d.,']*(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf)", re.IGNORECASE)
@@ -51,14 +54,20 @@ def decode(data: bytes) -> str | None:
 
 
 def read_lines(path: Path) -> list[str]:
-    """Return the lines of a text file, whatever its encoding and line ends.
+    """Return the lines of a text file, whatever its encoding and line ends; also of one that gzip packed.
 
     Raises
     ------
     UnreadableFile
         If the file is not text.
     """
-    text = decode(path.read_bytes())
+    data = path.read_bytes()
+    if data.startswith(_GZIP):
+        try:
+            data = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            raise UnreadableFile(f"{path} was packed by gzip and is damaged: {error}") from None
+    text = decode(data)
     if text is None:
         raise UnreadableFile(f"{path} is not a text file")
     for line_end in ("\r\r\n", "\r\n", "\r"):
