@@ -19,7 +19,7 @@ from ..plot.figures import unit_label
 from ..report import write_comparison, write_report
 from ..report.writing import check_folder
 from . import terminal
-from .commands import Force, Format, NamedRanges, Threads, app
+from .commands import Coords, Force, Format, NamedRanges, Pattern, Threads, app
 from .kinetics import Capacity, Radius, Thickness, ULength, VolumeArea, lengths_in_metres
 from .processes import parse_processes
 
@@ -80,6 +80,8 @@ def analyze(
         typer.Option("--set", help="Any other option as TABLE.NAME=VALUE, such as drt.order=2.", **_PANEL),
     ] = None,
     format: Format = None,
+    coords: Coords = None,
+    pattern: Pattern = None,
     threads: Threads = None,
     force: Force = False,
     open_report: Annotated[bool, typer.Option("--open", help="Show the report in the browser.")] = False,
@@ -94,7 +96,7 @@ def analyze(
             {
                 **_given(title=title, along=along, processes=parse_processes(processes), check=check,
                          drop_invalid=drop_invalid, figures=figures),
-                "read": _given(format=format),
+                "read": _given(format=format, coordinates=None if coords is None else str(coords), pattern=pattern),
                 "kk": _given(**limits),
                 "drt": _given(method=method, band=band, area=area, capacitance=capacitance, **limits),
                 **dict.fromkeys(("gitt", "ici"), _geometry(of_geometry)),
