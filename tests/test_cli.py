@@ -305,6 +305,28 @@ def test_info_of_real_files(shared_data: Path) -> None:
     assert "(and 12 more like this)" in done.stdout
 
 
+def test_coordinates_from_file_names_and_a_table(files: list[Path], tmp_path: Path) -> None:
+    table = tmp_path / "coordinates.csv"
+    table.write_text("file,cell\ncell1,A\ncell2,B\ncell10,C\n")
+    options = ("--pattern", "cell{voltage_mV:d}", "--coords", table)
+    done = run("info", *files, *options)
+    assert done.exit_code == 0, done.output
+    assert "0.001 V to 0.01 V" in done.stdout
+    assert "A, B, C" in done.stdout
+    done = run("drt", *files, *options, "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    summary = pd.read_csv(tmp_path / "out" / "summary.csv")
+    assert summary["cell"].tolist() == ["A", "B", "C"]
+    for command in ("drt", "peaks", "kk", "circuit", "warburg"):
+        first = ("R0",) if command == "circuit" else ()
+        done = run(command, *first, *files, "--pattern", "{cell}.mpt", "--out", tmp_path / "none")
+        assert done.exit_code == 2, command
+        assert "fits no file name" in done.stderr
+    done = run("peaks", tmp_path / "out", *options, "--out", tmp_path / "none")
+    assert done.exit_code == 2
+    assert "a saved result has its coordinates" in done.stderr
+
+
 def test_demo_compares_with_the_truth(tmp_path: Path) -> None:
     done = run("demo", "--out", tmp_path / "demo")
     assert done.exit_code == 0, done.output

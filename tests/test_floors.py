@@ -20,7 +20,8 @@ BINDINGS = Path(__file__).parents[1] / "cpp"
 FLOORS = (
     ("_version", "errors", "_native"),
     (
-        *("spectrum", "basis", "signs", "campaign", "tables", "options", "points", "series", "densities"),
+        *("spectrum", "basis", "signs", "markup", "places", "resampling", "campaign"),
+        *("tables", "options", "points", "series", "densities"),
         *("selection", "elements", "smooth", "bands", "methods", "choice", "joint"),
         *("regression", "tabular", "geometry", "records", "transients", "voltammetry"),
     ),
@@ -28,7 +29,8 @@ FLOORS = (
         *("io", "result", "posterior", "drt", "scores", "peaks", "reference", "kk"),
         *("circuits", "warburg", "gitt", "ici", "cv", "cycling"),
     ),
-    ("store", "maps", "simulate", "diffusion"),
+    ("store", "maps", "simulate", "diffusion", "resistances"),
+    ("batch",),
     ("plot", "cli"),
 )
 SIDEWAYS = {  # allowed above the second floor
@@ -38,10 +40,13 @@ SIDEWAYS = {  # allowed above the second floor
 }
 FACE = "__init__"  # gathers the public names; nothing imports from it, but for the version
 
-HEAVY = ("scipy", "xarray", "pandas", "matplotlib", "typer", "rich", "cvxpy", "h5netcdf", "h5py", "joblib")
+HEAVY = (
+    *("scipy", "xarray", "pandas", "matplotlib", "typer", "rich", "cvxpy", "h5netcdf", "h5py", "joblib", "fastnda"),
+    *("zarr", "pyarrow", "cloudpickle", "numcodecs", "google_crc32c", "distributed"),
+)
 # The CLI is imported by its own command alone, and reports a missing typer or rich itself.
 HEAVY_AT_TOP = {"cli": ("typer", "rich", "numpy")}
-ANYWHERE = {*HEAVY, "numpy", "drtengine"}
+ANYWHERE = {*HEAVY, "openpyxl", "numpy", "drtengine"}
 
 
 def modules() -> dict[str, list[Path]]:

@@ -26,6 +26,7 @@ PYBIND11_MODULE(DRTENGINE_MODULE, m, py::mod_gil_not_used()) {
   register_elements(m);
   register_kramers_kronig(m);
   register_joint(m);
+  register_sampling(m);
 }
 
 }  // namespace drtengine::bindings

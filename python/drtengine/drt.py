@@ -11,14 +11,15 @@ from numpy.typing import ArrayLike
 from . import options
 from .bands import check_band
 from .basis import Basis, tau_grid
-from .campaign import Campaign, find_problems, frequency_grids
+from .campaign import Campaign, frequency_grids
 from .choice import CampaignFit, add_elements
 from .errors import InvalidInput, Status
 from .joint import halfway, order_branches, solve_joint
 from .methods import METHODS, SOLVERS, Band, GridProblem, empty_arrays, outlier_notes, pose
 from .options import PARTS
-from .points import explain, select_points, vanishing_points
+from .points import explain, judge_points
 from .result import DrtResult
+from .sampling import DEFAULT_SAMPLES, SAMPLING_VARIABLES, sampling_notes, sampling_of
 from .selection import check_selector
 from .smooth import hats
 from .spectrum import BoolArray, FloatArray, IntArray, Spectrum
@@ -50,6 +51,7 @@ def fit_drt(
     area: float | None = None,
     band: float | None = None,
     band_kind: str = "calibrated",
+    samples: int | None = None,
     seed: int = 0,
     n_threads: int | None = None,
     progress: Callable[[int, int], object] | None = None,
@@ -123,14 +125,21 @@ def fit_drt(
         Electrode area in cm2: all results are then in ohm cm2, H cm2 and F/cm2.
     band : float, optional
         Level, such as 0.95, of a band of gamma: `gamma_low` and `gamma_high` of the result, and `u_R_inf`,
-        `u_R_pol`, `u_R_pol_window`. For method "log".
-    band_kind : {"calibrated", "one-sided", "simultaneous"}
+        `u_R_pol`, `u_R_pol_window`. For method "log"; for "ridge" a sampled one.
+    band_kind : {"calibrated", "one-sided", "simultaneous", "sampled"}
         "calibrated": pointwise, covers as often as it says on average over tau. "one-sided": never too
         narrow, about a fifth wider. "simultaneous": holds for the whole curve at once. All three take gamma
         to be smooth: at a jump or a pole of gamma (a Gerischer element, an ideal RC) none is valid, while
-        the uncertainties of integrals stay so.
+        the uncertainties of integrals stay so. "sampled": quantiles of draws, for joint questions. For "log" draws
+        of ln(gamma) with smoothness and noise unknown; for "ridge" of a gamma that is not negative (or free, without
+        `nonneg`) given `lambda_` and the noise the residuals show. Neither is calibrated: docs/uncertainty.md says
+        what they cover. How well the chains have mixed is told by `sampling` and, where they have not, `notes`.
+    samples : int, optional
+        How many draws to keep in `samples`, for `integrate_samples` and the like: 8 bytes times spectra times
+        draws times nodes. None keeps none; a sampled band then rests on 3000.
     seed : int
-        Of the draws that a simultaneous band needs.
+        Of the draws that simultaneous and sampled bands need. The draws of a spectrum depend on the seed and
+        its own data alone.
     n_threads : int, optional
         Default: the CPUs this process may use. The result does not depend on it.
     progress : callable, optional
@@ -183,17 +192,11 @@ def fit_drt(
     options.check_method(method, along, strength, refine, nonneg, part)
     chosen = check_selector(strength, refine, noise, n_folds, part, campaign)
     per_spectrum = options.check_flag("per_spectrum", per_spectrum)
-    check_band(band, band_kind, seed, method)
-    wanted = None if band is None else Band(float(band), band_kind, int(seed))
+    check_band(band, band_kind, seed, samples, method)
+    wanted = None if band is None else Band(float(band), band_kind, int(seed), samples and int(samples))
     branches = order_branches(campaign, along) if method == "joint" else []
 
-    used, notes = select_points(campaign, f_min, f_max, exclude)
-    status = (
-        campaign.problems.copy() if used is campaign.is_point else find_problems(campaign.frequency, campaign.Z, used)
-    )
-    if isinstance(weights, str) and weights != "unit":
-        weightless = vanishing_points(campaign.Z, used).any(axis=1)
-        status[weightless & (status == Status.OK)] = Status.ZERO_IMPEDANCE
+    used, status, notes = judge_points(campaign, f_min, f_max, exclude, weights)
     row_weights = options.check_weights(weights, campaign, used & (status == Status.OK)[:, None])
     grids = [
         (rows[sound], points)
@@ -205,7 +208,7 @@ def fit_drt(
     functions = ridge if method == "ridge" else hats(nodes)
 
     Z = campaign.Z if area is None else campaign.Z * area
-    arrays = empty_arrays(len(campaign), campaign.Z.shape[1], nodes.size, band=band is not None)
+    arrays = empty_arrays(len(campaign), campaign.Z.shape[1], nodes.size, wanted)
     within = halfway if method == "joint" else _within
     done = len(campaign) - sum(rows.size for rows, _ in grids)
     problems = []
@@ -253,11 +256,20 @@ def fit_drt(
             "area": area,
             "band": wanted and wanted.level,
             "band_kind": wanted and wanted.kind,
+            "samples": wanted and wanted.samples,
             "seed": wanted and wanted.seed,
         },
-        notes=(*campaign.notes, *notes, *found, *outlier_notes(arrays["outliers"]), *unusual),
+        notes=(
+            *campaign.notes,
+            *notes,
+            *found,
+            *outlier_notes(arrays["outliers"]),
+            *sampling_notes(arrays, campaign, samples or DEFAULT_SAMPLES),
+            *unusual,
+        ),
+        sampling=sampling_of(arrays),
         **extras,
-        **{name: values for name, values in arrays.items() if name != "squared_weights"},
+        **{name: values for name, values in arrays.items() if name not in ("squared_weights", *SAMPLING_VARIABLES)},
     )
 
 

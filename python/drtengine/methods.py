@@ -15,6 +15,7 @@ from .basis import Basis
 from .campaign import Campaign
 from .errors import Status
 from .options import PARTS, weights_on_grid
+from .sampling import add_sampling_arrays, put_draws, sample_smooth, sampling_options
 from .selection import Selector, choose_lambda, noise_on_grid
 from .smooth import candidate_weights, solve_log
 from .spectrum import BoolArray, FloatArray, IntArray
@@ -36,11 +37,17 @@ PER_SPECTRUM = (
 
 
 class Band(NamedTuple):
-    """What is asked of a band: level, kind and the seed of its draws."""
+    """What is asked of a band: level, kind, the seed of its draws, and how many of these are kept."""
 
     level: float
     kind: str
     seed: int
+    samples: int | None = None
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether it comes from draws."""
+        return self.kind == "sampled"
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +97,11 @@ class GridProblem:
         modulus = np.abs(self.core["Z"])
         return np.asarray(np.exp(np.log(np.where(modulus > 0, modulus, 1)).mean(axis=1)))
 
+    @property
+    def has_R_inf(self) -> bool:
+        """Whether the fitted part knows R_inf."""
+        return self.core["part"] != PARTS.index("imaginary")
+
     def take(self, members: IntArray) -> GridProblem:
         """Give the problem of some of the spectra."""
         core: Problem = {**self.core, "Z": np.ascontiguousarray(self.core["Z"][members])}
@@ -133,9 +145,9 @@ def pose(
     }
 
 
-def empty_arrays(n_spectra: int, n_points: int, n_tau: int, *, band: bool) -> dict[str, Any]:
+def empty_arrays(n_spectra: int, n_points: int, n_tau: int, band: Band | None) -> dict[str, Any]:
     """NaN for everything a spectrum may turn out not to have."""
-    curves = ("coefficients", "gamma", *(("gamma_low", "gamma_high") if band else ()))
+    curves = ("coefficients", "gamma", *(("gamma_low", "gamma_high") if band is not None else ()))
     arrays: dict[str, Any] = {name: np.full((n_spectra, n_tau), np.nan) for name in curves}
     for name in PER_SPECTRUM:
         arrays[name] = np.full(n_spectra, np.nan)
@@ -145,6 +157,8 @@ def empty_arrays(n_spectra: int, n_points: int, n_tau: int, *, band: bool) -> di
     arrays["outliers"] = np.zeros((n_spectra, n_points), dtype=bool)
     arrays["method"] = np.full(n_spectra, "", dtype="U8")
     arrays["weighting"] = np.full(n_spectra, "", dtype="U12")
+    if band is not None and band.is_sampled:
+        add_sampling_arrays(arrays, n_spectra, n_tau, band.samples)
     return arrays
 
 
@@ -176,6 +190,17 @@ def solve_ridge(grid: GridProblem, arrays: dict[str, Any]) -> NDArray[np.int8]:
     arrays["method"][grid.rows] = "ridge"
     arrays["weighting"][grid.rows] = rule if isinstance(rule, str) else "array"
     _put_free(arrays, grid, free)
+    if grid.band is not None:
+        draws = core.sample_ridge(
+            problem,
+            np.ascontiguousarray(lambda_),
+            coefficients,
+            free,
+            np.ascontiguousarray(outputs),
+            count,
+            sampling_options(grid.band.level, grid.band.samples, grid.band.seed),
+        )
+        put_draws(arrays, grid.rows, draws, status == Status.OK, has_R_inf=grid.has_R_inf)
     return np.where(status == Status.OK, chosen, status)
 
 
@@ -193,7 +218,9 @@ def solve_smooth(grid: GridProblem, arrays: dict[str, Any]) -> NDArray[np.int8]:
     put_log_gamma(grid, arrays, "log", solution["log_gamma"], solution["free"])
     arrays["evidence_log"][rows] = np.fmax(solution["evidence"] - COMMON_COST, solution["evidence_local"] - LOCAL_COST)
     arrays["squared_weights"][np.ix_(rows, np.repeat(grid.points, 2))] = _squared_weights(candidates, solution)
-    if grid.band is not None:
+    if grid.band is not None and grid.band.is_sampled:
+        _sample(arrays, grid, problem, solution["status"] == Status.OK)
+    elif grid.band is not None:
         _put_band(arrays, grid, problem, solution["relief"])
     return solution["status"]
 
@@ -204,8 +231,9 @@ def put_log_gamma(
     """Put gamma [spectrum, node], what follows from it, and the free unknowns in their places."""
     basis, gamma = grid.basis, np.exp(log_gamma)
     arrays["gamma"][grid.rows] = arrays["coefficients"][grid.rows] = gamma
-    arrays["R_pol"][grid.rows] = gamma @ basis.integrals(basis.tau[0], basis.tau[-1])
-    arrays["R_pol_window"][grid.rows] = gamma @ basis.integrals(*grid.window)
+    integrals = np.column_stack([basis.integrals(basis.tau[0], basis.tau[-1]), basis.integrals(*grid.window)])
+    # not `@`, whose last bits depend on how many spectra there are
+    arrays["R_pol"][grid.rows], arrays["R_pol_window"][grid.rows] = core.multiply_rows(gamma, integrals).T
     arrays["method"][grid.rows] = method
     _put_free(arrays, grid, free)
 
@@ -227,10 +255,24 @@ def _put_band(arrays: dict[str, Any], grid: GridProblem, problem: Problem, relie
     assert grid.band is not None
     tau, rows = grid.basis.tau, grid.rows
     windows = [(tau[0], tau[-1]), grid.window]
-    low, high, found = find_bands(problem, grid.weights, rows, grid.points, relief, windows, **grid.band._asdict())
+    level, kind, seed, _ = grid.band
+    low, high, found = find_bands(
+        problem, grid.weights, rows, grid.points, relief, windows, level=level, kind=kind, seed=seed
+    )
     arrays["gamma_low"][rows], arrays["gamma_high"][rows] = low, high
     arrays["u_R_pol"][rows], arrays["u_R_pol_window"][rows] = found["u_integral"].T
     arrays["u_R_inf"][rows] = found["u_R_inf"]
+
+
+def _sample(arrays: dict[str, Any], grid: GridProblem, problem: Problem, known: BoolArray) -> None:
+    """Draw with the weights of the fit."""
+    assert grid.band is not None
+    tau, rows = grid.basis.tau, grid.rows
+    weights = np.sqrt(arrays["squared_weights"][np.ix_(rows, np.repeat(grid.points, 2))])
+    functionals = np.column_stack([grid.basis.integrals(tau[0], tau[-1]), grid.basis.integrals(*grid.window)])
+    options = sampling_options(grid.band.level, grid.band.samples, grid.band.seed)
+    draws = sample_smooth({**problem, "weights": weights}, functionals, options)
+    put_draws(arrays, rows, draws, known, has_R_inf=grid.has_R_inf)
 
 
 SOLVERS = {"ridge": solve_ridge, "log": solve_smooth, "elements": solve_smooth, "auto": solve_smooth}
@@ -248,7 +290,7 @@ def _put_rows(arrays: dict[str, Any], rows: IntArray, name: str, values: FloatAr
 def _put_free(arrays: dict[str, Any], grid: GridProblem, free: FloatArray) -> None:
     """Put the free unknowns [spectrum, those that the part and the options give] in their places."""
     columns = iter(free.T)
-    if grid.core["part"] != PARTS.index("imaginary"):
+    if grid.has_R_inf:
         arrays["R_inf"][grid.rows] = next(columns)
     if grid.core["part"] != PARTS.index("real"):
         if grid.core["inductance"]:

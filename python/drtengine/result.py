@@ -20,7 +20,9 @@ from .choice import cell_edges
 from .elements import ElementFit
 from .errors import InvalidInput, Status
 from .joint import SERIES_VARIABLES, Series
-from .smooth import between_nodes
+from .markup import MOST_ROWS, page
+from .sampling import SAMPLING_VARIABLES, Sampling, sampling_of
+from .smooth import between_nodes, monotone_between_nodes
 from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ _PER_SPECTRUM = {  # name: (unit per ohm of impedance, description)
 }
 _TAKEN = {
     *(*tables.TAKEN, "tau", "in_window", "gamma", "gamma_low", "gamma_high", "coefficients", "residual_rms"),
-    *("outliers", "method", "weighting", *_PER_SPECTRUM, *SERIES_VARIABLES),
+    *("outliers", "method", "weighting", "samples", *_PER_SPECTRUM, *SERIES_VARIABLES, *SAMPLING_VARIABLES),
 }
 _OF_ELEMENTS = {  # arrays of an ElementFit: dimensions in a dataset
     "parameters": ("spectrum", "parameter"),
@@ -108,6 +110,10 @@ class DrtResult:
     gamma_low, gamma_high : ndarray, shape [spectrum, tau], or None
         The band of gamma at the nodes, where one was asked for. It need not have gamma in its middle, since
         it stands around a less smoothed estimate.
+    samples : ndarray, shape [spectrum, draw, tau], or None
+        Draws of gamma at the nodes, where they were asked for; see `integrate_samples`, `locate_peak_samples`.
+    sampling : Sampling or None
+        Of a sampled band: how well its chains have mixed, and intervals of resistances.
     series : Series or None
         Of a joint estimate: its ties, jumps and the spectra that their neighbours carry.
     """
@@ -140,6 +146,8 @@ class DrtResult:
     gamma_low: FloatArray | None = None
     gamma_high: FloatArray | None = None
     series: Series | None = None
+    samples: FloatArray | None = None
+    sampling: Sampling | None = None
 
     def __post_init__(self) -> None:
         arrays = (
@@ -149,6 +157,7 @@ class DrtResult:
             "gamma",
             "gamma_low",
             "gamma_high",
+            "samples",
             "status",
             "used",
             "outliers",
@@ -170,6 +179,11 @@ class DrtResult:
         fine = int(np.isin(self.status, [s for s in Status if s.has_answer]).sum())
         grid = f"{self.tau.size} nodes, {self.tau[0]:.3g} to {self.tau[-1]:.3g} s"
         return f"<DrtResult: {fine} of {len(self)} spectra inverted, {grid}>"
+
+    def _repr_html_(self) -> str:
+        frame = self.summary().iloc[:MOST_ROWS]
+        rows = [[f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row] for row in frame.to_numpy()]
+        return page(repr(self).strip("<>"), [*map(str, frame.columns)], rows, self.notes, count=len(self))
 
     @property
     def tau(self) -> FloatArray:
@@ -241,7 +255,9 @@ class DrtResult:
         return values
 
     def evaluate_band(self, tau: ArrayLike) -> tuple[FloatArray, FloatArray]:
-        """Give the band of gamma at any relaxation times, between the nodes smooth in ln(gamma).
+        """Give the band of gamma at any relaxation times.
+
+        Between the nodes it is smooth in ln(gamma); for "ridge", whose band may touch zero, monotone in gamma.
 
         Parameters
         ----------
@@ -260,7 +276,8 @@ class DrtResult:
         if self.gamma_low is None or self.gamma_high is None:
             raise InvalidInput("the result has no band; ask fit_drt for one with band=0.95")
         at = positive_array(tau, "tau")
-        return between_nodes(self.tau, self.gamma_low, at), between_nodes(self.tau, self.gamma_high, at)
+        between = monotone_between_nodes if self.options["method"] == "ridge" else between_nodes
+        return between(self.tau, self.gamma_low, at), between(self.tau, self.gamma_high, at)
 
     def _times(self, matrix: FloatArray, rows: IntArray | slice) -> FloatArray:
         """Coefficients of some spectra times a matrix [node, output]."""
@@ -384,6 +401,11 @@ class DrtResult:
                 variables[name] = (per_tau, array, {"units": self.unit, "long_name": f"band of gamma, {name[6:]} end"})
         if self.series is not None:
             variables |= self.series.variables()
+        if self.sampling is not None:
+            variables |= self.sampling.variables(self.unit)
+        if self.samples is not None:
+            dimensions = ("spectrum", "draw", "tau")
+            variables["samples"] = (dimensions, self.samples, {"units": self.unit, "long_name": "draws of gamma"})
         coordinates: dict[str, Any] = {
             "tau": ("tau", self.tau, {"units": "s", "long_name": "relaxation time"}),
             **tables.coordinates_of(self.campaign, _TAKEN),
@@ -439,6 +461,8 @@ class DrtResult:
                 elements=_elements(array, campaign, options),
                 gamma_low=array.get("gamma_low"),
                 gamma_high=array.get("gamma_high"),
+                samples=array.get("samples"),
+                sampling=sampling_of(array),
                 series=None if along is None else Series(along, **{name: array[name] for name in SERIES_VARIABLES}),
             )
         except KeyError as error:

@@ -97,6 +97,22 @@ def between_nodes(tau: FloatArray, gamma: FloatArray, at: FloatArray) -> FloatAr
     return values
 
 
+def monotone_between_nodes(tau: FloatArray, gamma: FloatArray, at: FloatArray) -> FloatArray:
+    """Interpolate gamma [spectrum, node], of any sign, without overshoot over ln(tau); zero outside the nodes.
+
+    Parameters and return value as for `between_nodes`.
+    """
+    from scipy.interpolate import PchipInterpolator
+
+    values = np.full((len(gamma), at.size), np.nan)
+    known = np.isfinite(gamma).all(axis=1)
+    if known.any():
+        inside = (at >= tau[0] * (1 - 1e-12)) & (at <= tau[-1] * (1 + 1e-12))
+        x = np.clip(np.log(at), np.log(tau[0]), np.log(tau[-1]))
+        values[known] = np.where(inside, PchipInterpolator(np.log(tau), gamma[known], axis=1)(x), 0.0)
+    return values
+
+
 def log_covariance(A: FloatArray, n_free: int, gamma: FloatArray, lambda_: float, h: float) -> FloatArray:
     """Covariance of ln(gamma) at the nodes by Laplace's approximation, one precision for all second differences.
 

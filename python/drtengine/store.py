@@ -85,6 +85,8 @@ def load(path: str | os.PathLike[str]) -> Result:
     import xarray as xr
 
     source = Path(path)
+    if (source / "zarr.json").is_file():
+        raise UnreadableFile(f"{source} is a store of a batch, whose results need not fit into memory: use open_store")
     if not source.is_file():
         raise UnreadableFile(f"{source}: there is no such file")
     try:

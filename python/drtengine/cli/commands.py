@@ -51,6 +51,16 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; 
 Force = Annotated[bool, typer.Option("--force", help="Replace files in the folder that may not come from drtengine.")]
 Threads = Annotated[int | None, typer.Option(help="Threads; all CPUs if left out.")]
 Format = Annotated[str | None, typer.Option("--format", help="Name of the file format, instead of recognising it.")]
+Coords = Annotated[
+    Path | None,
+    typer.Option(
+        "--coords", help="Table (csv) with a column 'file' and columns of coordinates, such as voltage or cell."
+    ),
+]
+Pattern = Annotated[
+    str | None,
+    typer.Option(help="What file names tell, such as '{cell}_{voltage:f}V'; * stands for anything."),
+]
 NamedRanges = Annotated[
     str | None,
     typer.Option(
@@ -85,6 +95,10 @@ def drt(
     band: Annotated[
         float | None, typer.Option(help="Level of a band of γ, such as 0.95, with --method log or auto.")
     ] = DEFAULT["band"],
+    band_kind: Annotated[
+        str,
+        typer.Option(help="calibrated, one-sided, simultaneous, or sampled, which goes with --method log and ridge."),
+    ] = DEFAULT["band_kind"],
     basis: Annotated[str, typer.Option(help="Basis functions, such as piecewise_linear.")] = DEFAULT["basis"],
     order: Annotated[int, typer.Option(help="Derivative of γ that is penalised: 0, 1 or 2.")] = DEFAULT["order"],
     lambda_: Annotated[
@@ -116,19 +130,22 @@ def drt(
     ] = False,
     threads: Threads = DEFAULT["n_threads"],
     format: Format = None,
+    coords: Coords = None,
+    pattern: Pattern = None,
     force: Force = False,
 ) -> None:
     """Invert impedance spectra and write γ(τ) as tables and figures."""
     with terminal.reporting():
         options = {
-            "method": method, "band": band, "basis": basis, "order": order, "lambda_": _number_or_name(lambda_),
+            "method": method, "band": band, "band_kind": band_kind, "basis": basis, "order": order,
+            "lambda_": _number_or_name(lambda_),
             "weights": weights, "part": part, "tau": _tau(tau), "nonneg": nonneg, "inductance": inductance,
             "capacitance": capacitance, "f_min": f_min, "f_max": f_max, "area": area, "n_threads": threads,
         }  # fmt: skip
         ranges = parse_processes(processes)
         start = perf_counter()
         with new_folder(out, force=force) as folder:
-            campaign = _read(files, format)
+            campaign = _read(files, format, coords, pattern)
             arrange(campaign.coordinates, len(campaign), along)  # before the work, in case there is no such coordinate
             if kk or drop_invalid:
                 campaign = check_first(campaign, folder, along, threads, f_min, f_max, drop=drop_invalid)
@@ -173,13 +190,18 @@ def peaks(
     processes: NamedRanges = None,
     along: Annotated[str | None, typer.Option(help="Coordinate to follow peaks along; found if left out.")] = None,
     format: Format = None,
+    coords: Coords = None,
+    pattern: Pattern = None,
     force: Force = False,
 ) -> None:
     """Find the peaks of γ(τ), follow them along the campaign and sum up processes."""
     with terminal.reporting():
         ranges = parse_processes(processes)
         with new_folder(out, force=force) as folder:
-            result = saved_result(files) or _invert(files, format)
+            result = saved_result(files)
+            if result is not None and (coords or pattern):
+                raise InvalidInput("--coords and --pattern are for impedance files; a saved result has its coordinates")
+            result = result or _invert(files, format, coords, pattern)
             _check_any_answer(result)
             found = find_peaks(result, min_height=min_height, min_prominence=min_prominence, processes=ranges)
             tracks = track_peaks(found, along=along, max_shift=max_shift, max_gap=max_gap, min_length=min_length)
@@ -203,11 +225,13 @@ def kk(
     ] = None,
     threads: Threads = KK_DEFAULT["n_threads"],
     format: Format = None,
+    coords: Coords = None,
+    pattern: Pattern = None,
     force: Force = False,
 ) -> None:
     """Check Kramers-Kronig validity: a verdict for every spectrum. Exits with 1 if some fail."""
     with terminal.reporting():
-        campaign = _read(files, format)
+        campaign = _read(files, format, coords, pattern)
         arrange(campaign.coordinates, len(campaign), along)
         start = perf_counter()
         with terminal.progress("checking") as hook:
@@ -229,10 +253,10 @@ def kk(
 
 
 @app.command()
-def info(files: Files, format: Format = None) -> None:
+def info(files: Files, format: Format = None, coords: Coords = None, pattern: Pattern = None) -> None:
     """Tell what is in impedance files."""
     with terminal.reporting():
-        describe(_read(files, format), format)
+        describe(_read(files, format, coords, pattern), format)
 
 
 @app.command()
@@ -245,17 +269,17 @@ def demo(out: Out = Path("drtengine-demo"), force: Force = False) -> None:
         terminal.say(f"written to {out}{os.sep}")
 
 
-def _read(files: list[str], format: str | None) -> Campaign:
+def _read(files: list[str], format: str | None, coords: Path | None = None, pattern: str | None = None) -> Campaign:
     """Read files; those in the order in which a shell puts them are sorted naturally, others stay as they are."""
     if files in (sorted(files), sorted(files, key=str.casefold)):
         files = sorted(files, key=natural_key)
     with terminal.progress("reading") as hook:
-        return read(files, format=format, progress=hook)
+        return read(files, format=format, coordinates=coords, pattern=pattern, progress=hook)
 
 
-def _invert(files: list[str], format: str | None) -> DrtResult:
+def _invert(files: list[str], format: str | None, coords: Path | None, pattern: str | None) -> DrtResult:
     """Read and invert files with the default options."""
-    campaign = _read(files, format)
+    campaign = _read(files, format, coords, pattern)
     with terminal.progress("inverting") as hook:
         return fit_drt(campaign, progress=hook)
 

@@ -38,18 +38,23 @@ FIGURES = (
 )
 TABLES = ("gamma", "summary", "comparison", "peaks", "tracks", "processes", "shares", "kk", "kk_residuals")
 KINETICS = {
-    "gitt": ("titration", "pulse", "diffusion"),
+    "gitt": ("titration", "titration_pulses", "pulse", "diffusion"),
     "ici": ("interruptions", "diffusion"),
     "cv": ("voltammograms", "peak_exponents", "exponents", "capacitive_current", "capacitive_shares"),
     "cycling": ("cycling", "differential_capacity"),
 }
+COMMANDS = {
+    **KINETICS,
+    "circuit": ("circuit_parameters", "circuit_nyquist"),
+    "warburg": ("warburg_lines",),
+}
 """Figures of the other commands; each also writes a NetCDF file and a table of its own name."""
-RESULTS = (RESULT, CHECK, *(f"{kind}.nc" for kind in KINETICS))
+RESULTS = (RESULT, CHECK, *(f"{kind}.nc" for kind in COMMANDS))
 """The files by which a folder is known as one of ours."""
 OURS = (
     *RESULTS,
-    *(f"{table}.csv" for table in (*TABLES, *KINETICS)),
-    *(f"{f}.{s}" for f in (*FIGURES, *(f for figures in KINETICS.values() for f in figures)) for s in ("png", "svg")),
+    *(f"{table}.csv" for table in (*TABLES, *COMMANDS)),
+    *(f"{f}.{s}" for f in (*FIGURES, *(f for figures in COMMANDS.values() for f in figures)) for s in ("png", "svg")),
 )
 
 _MOST_CURVES = 100

@@ -12,7 +12,7 @@ import typer
 from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from ..errors import DataWarning, DrtengineError
@@ -123,3 +123,31 @@ def progress(task: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=console, transient=True) as bar:
         number = bar.add_task(task, total=None)
         yield lambda done, total: bar.update(number, completed=done, total=total)
+
+
+@contextmanager
+def stages(*tasks: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a hook (done, total) for work of several stages; the next begins where the total changes.
+
+    The last of the names goes with the last stage, whether or not there was one before.
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda done, total: None
+        return
+    columns = (
+        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
+        *(TextColumn("{task.fields[rate]}"), TimeRemainingColumn()),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        numbers: dict[int, TaskID] = {}
+
+        def hook(done: int, total: int) -> None:
+            if total not in numbers:
+                numbers[total] = bar.add_task(tasks[min(len(numbers), len(tasks) - 1)], total=total, rate="")
+            number = numbers[total]
+            bar.update(number, completed=done)
+            speed = bar.tasks[bar.task_ids.index(number)].speed
+            bar.update(number, rate="" if speed is None else f"{speed:.3g}/s")
+
+        yield hook
