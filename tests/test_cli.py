@@ -107,6 +107,40 @@ def test_drt_is_fit_drt(files: list[Path], tmp_path: Path) -> None:
     assert "C_0" in done.output
 
 
+@pytest.mark.usefixtures("quick")
+def test_joint_map_goes_along_the_coordinate(files: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = run("drt", *files, "--out", out, "--method", "joint", "--along", "spectrum")
+    assert done.exit_code == 2
+    assert "coordinate" in done.output
+    data = tmp_path / "series.csv"
+    f = np.geomspace(1e4, 1e-1, 41)
+    rows = ["time/s,cycle number,freq/Hz,Re(Z)/Ohm,-Im(Z)/Ohm"]
+    for cycle in (1, 2, 3):
+        Z = dt.simulate.add_noise(dt.simulate.ZARC(50 + cycle, 1e-2, 0.8).impedance(f), 0.003, seed=cycle)
+        rows += [f"0,{cycle},{f[i]},{Z[i].real},{-Z[i].imag}" for i in range(f.size)]
+    data.write_text("\n".join(rows) + "\n")
+    done = run("drt", data, "--out", out, "--method", "joint", "--along", "cycle")
+    assert done.exit_code == 0, done.output
+    written = dt.load(out / "drt.nc")
+    assert written.series is not None
+    assert written.series.along == "cycle"
+    assert np.array_equal(written.gamma, dt.fit_drt(dt.read(data), method="joint", along="cycle").gamma)
+
+
+@pytest.mark.usefixtures("quick")
+def test_default_method_with_a_band_and_processes(files: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = run("drt", *files, "--out", out, "--band", 0.9, "--per-spectrum", "--processes", "a=1e-3:1e-1")
+    assert done.exit_code == 0, done.output
+    written = dt.load(out / "drt.nc")
+    assert set(written.method) <= {"log", "elements"}
+    assert written.gamma_low is not None
+    assert np.isfinite(written.gamma_low).all()
+    assert {"gamma_low", "gamma_high"} <= set(pd.read_csv(out / "gamma.csv"))
+    assert "method='auto' took" in done.output
+
+
 def test_defaults_are_those_of_fit_drt() -> None:
     ours = inspect.signature(commands.drt).parameters
     theirs = inspect.signature(dt.fit_drt).parameters

@@ -22,8 +22,8 @@ FLOORS = (
     (
         *("spectrum", "basis", "signs", "markup", "places", "resampling", "campaign"),
         *("tables", "options", "points", "series", "densities"),
-        *("selection", "elements", "smooth", "bands", "methods", "choice", "joint"),
-        *("regression", "tabular", "geometry", "records", "transients", "voltammetry"),
+        *("design", "selection", "elements", "smooth", "bands", "loops", "methods", "choice", "joint"),
+        *("regression", "tabular", "geometry", "records", "transients", "voltammetry", "folders"),
     ),
     (
         *("io", "result", "posterior", "drt", "scores", "peaks", "reference", "kk"),
@@ -31,11 +31,14 @@ FLOORS = (
     ),
     ("store", "maps", "simulate", "diffusion", "resistances"),
     ("batch",),
-    ("plot", "cli"),
+    ("plot",),
+    ("analysis",),
+    ("report",),
+    ("cli",),
 )
 SIDEWAYS = {  # allowed above the second floor
     *(("drt", "result"), ("reference", "result"), ("posterior", "result")),
-    *(("peaks", "result"), ("peaks", "posterior"), ("scores", "drt"), ("cli", "plot")),
+    *(("peaks", "result"), ("peaks", "posterior"), ("scores", "drt")),
     *(("circuits", "drt"), ("circuits", "result"), ("warburg", "result"), ("warburg", "circuits")),
 }
 FACE = "__init__"  # gathers the public names; nothing imports from it, but for the version
@@ -43,6 +46,7 @@ FACE = "__init__"  # gathers the public names; nothing imports from it, but for 
 HEAVY = (
     *("scipy", "xarray", "pandas", "matplotlib", "typer", "rich", "cvxpy", "h5netcdf", "h5py", "joblib", "fastnda"),
     *("zarr", "pyarrow", "cloudpickle", "numcodecs", "google_crc32c", "distributed"),
+    *("jinja2", "markupsafe", "plotly", "xlsxwriter", "threadpoolctl"),
 )
 # The CLI is imported by its own command alone, and reports a missing typer or rich itself.
 HEAVY_AT_TOP = {"cli": ("typer", "rich", "numpy")}

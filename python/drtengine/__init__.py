@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from . import simulate
 from ._version import __version__
+from .analysis import Analysis, Settings, analyze, compare
 from .basis import Basis
 from .batch import BatchPlan, BatchStore, LazyCampaign, open_store, run_batch
 from .campaign import Campaign
@@ -33,6 +34,7 @@ from .joint import Series
 from .kk import KkLimits, KkResult, check_kk
 from .maps import compare_maps, map_gamma
 from .peaks import DEFAULT_PROCESSES, find_peaks, fit_components, integrate_processes, track_peaks
+from .report import write_comparison, write_report
 from .resistances import compare_resistances
 from .result import DrtResult
 from .samples import integrate_samples, locate_peak_samples
@@ -44,6 +46,7 @@ from .warburg import WarburgResult, fit_warburg
 
 __all__ = [
     "DEFAULT_PROCESSES",
+    "Analysis",
     "Basis",
     "BatchPlan",
     "BatchStore",
@@ -66,13 +69,16 @@ __all__ = [
     "MissingExtra",
     "Sampling",
     "Series",
+    "Settings",
     "Spectrum",
     "Status",
     "UnreadableFile",
     "WarburgResult",
     "__version__",
+    "analyze",
     "analyze_cv",
     "check_kk",
+    "compare",
     "compare_diffusion",
     "compare_maps",
     "compare_resistances",
@@ -99,6 +105,8 @@ __all__ = [
     "summarize_cycling",
     "to_campaign",
     "track_peaks",
+    "write_comparison",
+    "write_report",
 ]
 
 

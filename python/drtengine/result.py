@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import tables
 from ._native import ISA, core
+from .bands import log_normal
 from .basis import Basis, positive_array
 from .campaign import Campaign, frequency_grids
 from .choice import cell_edges
@@ -201,6 +202,11 @@ class DrtResult:
         return self.campaign.coordinates
 
     @property
+    def is_positive(self) -> bool:
+        """Whether gamma was asked to be nowhere negative."""
+        return bool(self.options["nonneg"]) and self.options.get("free") is None
+
+    @property
     def unit(self) -> str:
         """Unit of resistances: "ohm", or "ohm cm2" where an area was given."""
         return "ohm" if self.options.get("area") is None else "ohm cm2"
@@ -249,9 +255,7 @@ class DrtResult:
         summed = self.method == "elements"
         values = between_nodes(self.tau, np.where(summed[:, None], np.nan, self.gamma), at)
         if self.elements is not None and summed.any():
-            cells = at.size > 1 and bool((np.diff(at) > 0).all())
-            gamma, _ = self.elements.cell_average(cell_edges(at)) if cells else self.elements.gamma(at)
-            values[summed] = gamma[summed]
+            values[summed] = _of_elements(self.elements, at)[0][summed]
         return values
 
     def evaluate_band(self, tau: ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -276,8 +280,15 @@ class DrtResult:
         if self.gamma_low is None or self.gamma_high is None:
             raise InvalidInput("the result has no band; ask fit_drt for one with band=0.95")
         at = positive_array(tau, "tau")
+        summed = self.method == "elements"
         between = monotone_between_nodes if self.options["method"] == "ridge" else between_nodes
-        return between(self.tau, self.gamma_low, at), between(self.tau, self.gamma_high, at)
+        low, high = (
+            between(self.tau, np.where(summed[:, None], np.nan, end), at) for end in (self.gamma_low, self.gamma_high)
+        )
+        if self.elements is not None and (known := summed & np.isfinite(self.gamma_low).all(axis=1)).any():
+            value, u = _of_elements(self.elements, at)
+            low[known], high[known] = log_normal(value[known], u[known], self.options["band"])
+        return low, high
 
     def _times(self, matrix: FloatArray, rows: IntArray | slice) -> FloatArray:
         """Coefficients of some spectra times a matrix [node, output]."""
@@ -467,6 +478,12 @@ class DrtResult:
             )
         except KeyError as error:
             raise InvalidInput(f"the dataset lacks {error} of a DrtResult") from error
+
+
+def _of_elements(elements: ElementFit, tau: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Give gamma [spectrum, tau] and its uncertainty: the average around each tau where they increase."""
+    cells = tau.size > 1 and bool((np.diff(tau) > 0).all())
+    return elements.cell_average(cell_edges(tau)) if cells else elements.gamma(tau)
 
 
 def _elements(array: Mapping[str, NDArray[Any]], campaign: Campaign, options: Mapping[str, Any]) -> ElementFit | None:

@@ -227,9 +227,7 @@ class BatchStore:
         of_campaign = dict.fromkeys(note for commit in commits for note in commit["campaign_notes"])
         dataset.attrs |= {
             "sources": json.dumps({path: digest for commit in commits for path, digest in commit["sources"].items()}),
-            "campaign_notes": json.dumps(
-                list(dict.fromkeys(n for commit in commits for n in commit["campaign_notes"]))
-            ),
+            "campaign_notes": json.dumps(list(of_campaign)),
             "notes": json.dumps([*_notes_of(commits), *told]),
         }
         try:

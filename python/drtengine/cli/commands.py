@@ -90,10 +90,17 @@ def drt(
     files: Files,
     out: Out,
     method: Annotated[
-        str, typer.Option(help="ridge, log (smooth in ln γ), elements (a sum of them) or auto, by evidence.")
+        str,
+        typer.Option(
+            help="ridge, log (smooth in ln γ), elements (a sum of them), joint (along a coordinate too) or auto: log "
+            "or elements by evidence, ridge where an option asks for it."
+        ),
     ] = DEFAULT["method"],
+    per_spectrum: Annotated[
+        bool, typer.Option("--per-spectrum", help="Let auto choose for each spectrum, not for all of them.")
+    ] = DEFAULT["per_spectrum"],
     band: Annotated[
-        float | None, typer.Option(help="Level of a band of γ, such as 0.95, with --method log or auto.")
+        float | None, typer.Option(help="Level of a band of γ, such as 0.95, with --method log, elements or auto.")
     ] = DEFAULT["band"],
     band_kind: Annotated[
         str,
@@ -105,8 +112,8 @@ def drt(
         str,
         typer.Option(
             "--lambda",
-            help="Strength of the penalty: a number, or how it is chosen: evidence, ml, gcv, mgcv, rgcv, lcurve, "
-            "reim or kfold.",
+            help="Strength of the penalty of ridge: a number, or how it is chosen: evidence, ml, gcv, mgcv, rgcv, "
+            "lcurve, reim or kfold.",
         ),
     ] = DEFAULT["lambda_"],
     weights: Annotated[str, typer.Option(help="auto, unit, modulus or proportional.")] = DEFAULT["weights"],
@@ -115,13 +122,20 @@ def drt(
         str | None, typer.Option(help="Grid of τ: frequency, drttools, or LOWEST:HIGHEST:COUNT with times in s.")
     ] = DEFAULT["tau"],
     nonneg: Annotated[bool, typer.Option("--nonneg/--free", help="Ask for γ >= 0, or not.")] = DEFAULT["nonneg"],
+    free: Annotated[
+        str | None,
+        typer.Option("--free-range", help="FROM:TO in s: γ may be negative there alone, as inductive loops need it."),
+    ] = DEFAULT["free"],
     inductance: Annotated[bool, typer.Option(help="Series inductance in the model.")] = DEFAULT["inductance"],
     capacitance: Annotated[bool, typer.Option(help="Series capacitance in the model.")] = DEFAULT["capacitance"],
     f_min: Annotated[float | None, typer.Option(help="Leave out lower frequencies (Hz).")] = DEFAULT["f_min"],
     f_max: Annotated[float | None, typer.Option(help="Leave out higher frequencies (Hz).")] = DEFAULT["f_max"],
     area: Annotated[float | None, typer.Option(help="Electrode area in cm², for results in Ω cm².")] = DEFAULT["area"],
     along: Annotated[
-        str | None, typer.Option(help="Coordinate of the map, such as voltage or cycle; found if left out.")
+        str | None,
+        typer.Option(
+            help="Coordinate of the map, such as voltage or cycle; found if left out. Needed by --method joint."
+        ),
     ] = None,
     processes: NamedRanges = None,
     kk: Annotated[bool, typer.Option("--kk", help="Check Kramers-Kronig validity first.")] = False,
@@ -137,9 +151,10 @@ def drt(
     """Invert impedance spectra and write γ(τ) as tables and figures."""
     with terminal.reporting():
         options = {
-            "method": method, "band": band, "band_kind": band_kind, "basis": basis, "order": order,
-            "lambda_": _number_or_name(lambda_),
-            "weights": weights, "part": part, "tau": _tau(tau), "nonneg": nonneg, "inductance": inductance,
+            "method": method, "per_spectrum": per_spectrum, "along": along if method == "joint" else None,
+            "band": band, "band_kind": band_kind, "basis": basis, "order": order, "lambda_": _number_or_name(lambda_),
+            "weights": weights, "part": part, "tau": _tau(tau), "nonneg": nonneg,
+            "free": _range("--free-range", free), "inductance": inductance,
             "capacitance": capacitance, "f_min": f_min, "f_max": f_max, "area": area, "n_threads": threads,
         }  # fmt: skip
         ranges = parse_processes(processes)
@@ -305,6 +320,17 @@ def _tau(text: str | None) -> Any:
         raise InvalidInput(
             f"--tau {text!r} is not LOWEST:HIGHEST:COUNT, such as 1e-6:1e2:81 for 81 values from 1 µs to 100 s"
         ) from None
+
+
+def _range(name: str, text: str | None) -> tuple[float, float] | None:
+    """FROM:TO to two numbers."""
+    if text is None:
+        return None
+    try:
+        low, high = map(float, text.split(":"))
+    except ValueError:
+        raise InvalidInput(f"{name} {text!r} is not FROM:TO, such as 1:100 for 1 s to 100 s") from None
+    return low, high
 
 
 def _check_any_answer(result: DrtResult) -> None:

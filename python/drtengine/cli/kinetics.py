@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
+from ..analysis.kinetics import below_each_other
 from ..cv import CvResult, analyze_cv
 from ..cycling import CyclingResult, summarize_cycling
 from ..errors import InvalidInput, MissingExtra, require
@@ -65,7 +66,7 @@ def gitt(
 ) -> None:
     """Get diffusion coefficients from a titration (GITT)."""
     with terminal.reporting():
-        lengths = _lengths(sphere_radius, plane_thickness, volume_area, u_length)
+        lengths = lengths_in_metres(sphere_radius, plane_thickness, volume_area, u_length)
         with new_folder(out, force=force) as folder:
             frame = read_table(file)
             result = fit_gitt(frame, **lengths, capacity=_coulomb(capacity), window=_seconds(window), positive=positive)
@@ -102,7 +103,7 @@ def ici(
 ) -> None:
     """Get resistance and diffusion from an interrupted current (ICI)."""
     with terminal.reporting():
-        lengths = _lengths(sphere_radius, plane_thickness, volume_area, u_length)
+        lengths = lengths_in_metres(sphere_radius, plane_thickness, volume_area, u_length)
         with new_folder(out, force=force) as folder:
             frame = read_table(file)
             limits = _seconds(window) or PAUSE_WINDOW
@@ -199,8 +200,8 @@ def cycling(
         _close(out, frame, result.notes, remarks)
 
 
-def _lengths(sphere: str | None, plane: str | None, volume: str | None, u_length: str) -> dict[str, Any]:
-    """Lengths in m from words with a unit."""
+def lengths_in_metres(sphere: str | None, plane: str | None, volume: str | None, u_length: str) -> dict[str, Any]:
+    """Give lengths in m from words with a unit."""
     given = {"sphere_radius": sphere, "plane_thickness": plane, "volume_area": volume, "u_length": u_length}
     return {name: None if text is None else _metres(name, text) for name, text in given.items()}
 
@@ -233,22 +234,7 @@ def _coulomb(capacity: float | None) -> float | None:
 
 def _one_after_the_other(files: Sequence[Path]) -> pd.DataFrame:
     """Read tables and put them below each other, the time going on."""
-    import pandas as pd
-
-    frames = []
-    notes: list[str] = []
-    begin = 0.0
-    for file in sorted(files, key=natural_key):
-        frame = read_table(file)
-        notes += [f"{file.name}: {note}" for note in frame.attrs["notes"]]
-        if "time_s" in frame:
-            frame["time_s"] += begin - frame["time_s"].iloc[0]
-            begin = frame["time_s"].iloc[-1] + 1e6  # far from the next
-        frames.append(frame)
-    columns = set.intersection(*(set(frame.columns) for frame in frames))
-    joined = pd.concat([frame[[name for name in frame if name in columns]] for frame in frames], ignore_index=True)
-    joined.attrs = {"notes": notes}
-    return joined
+    return below_each_other([(file.name, read_table(file)) for file in sorted(files, key=natural_key)])
 
 
 def _write(

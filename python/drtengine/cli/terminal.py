@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from ..errors import DataWarning, DrtengineError
+from ..report.notes import told_once
 from . import INTERRUPTED, INVALID
 
 if TYPE_CHECKING:
@@ -101,15 +102,11 @@ def short(value: object) -> str:
 
 def show_notes(notes: Iterable[str]) -> None:
     """Print notes; those that differ by spectrum, file or number only are told once."""
-    groups: dict[str, list[str]] = {}
-    for note in dict.fromkeys(notes):
-        about = note.split(": ", 1)[-1]
-        groups.setdefault(re.sub(r"\d[\d.e+-]*", "#", about), []).append(note)
-    for alike in list(groups.values())[:_MOST_NOTES]:
-        more = f" (and {len(alike) - 1} more like this)" if len(alike) > 1 else ""
-        say(f"note: {alike[0]}{more}")
-    if len(groups) > _MOST_NOTES:
-        say(f"... and {len(groups) - _MOST_NOTES} more kinds of notes")
+    notes = list(notes)
+    for note in told_once(notes)[:_MOST_NOTES]:
+        say(f"note: {note}")
+    if (kinds := len(told_once(notes))) > _MOST_NOTES:
+        say(f"... and {kinds - _MOST_NOTES} more kinds of notes")
 
 
 @contextmanager
@@ -151,3 +148,20 @@ def stages(*tasks: str) -> Iterator[Callable[[int, int], None]]:
             bar.update(number, rate="" if speed is None else f"{speed:.3g}/s")
 
         yield hook
+
+
+@contextmanager
+def named_stages() -> Iterator[Callable[[str, int, int], None]]:
+    """Give a hook (stage, done, total) that shows what is being done, as long as someone watches."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda stage, done, total: None
+        return
+    columns = TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True) as bar:
+        number = bar.add_task("", total=None)
+
+        def tell(stage: str, done: int, total: int) -> None:
+            bar.update(number, description=stage, completed=done, total=total or None)
+
+        yield tell
