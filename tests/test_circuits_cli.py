@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from matplotlib.colors import same_color
 from typer.testing import CliRunner, Result
 
@@ -113,7 +114,8 @@ def test_circuit_command_writes_everything(files: list[Path], tmp_path: Path) ->
     done = run("circuit", RANDLES, *files[:3], "--out", out)
     assert done.exit_code == 0, done.output
     assert {path.name for path in out.iterdir()} == {
-        "circuit.csv", "circuit_parameters.png", "circuit_parameters.svg", "circuit_nyquist.png", "circuit_nyquist.svg"
+        "circuit.csv", "circuit.nc", "circuit_parameters.png", "circuit_parameters.svg", "circuit_nyquist.png",
+        "circuit_nyquist.svg"
     }  # fmt: skip
     table = pd.read_csv(out / "circuit.csv")
     expected = dt.fit_circuit(dt.read(files[:3]), RANDLES)
@@ -145,12 +147,28 @@ def test_warburg_command(files: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = run("warburg", *files, "-o", out, "--area", 1e-4, "--concentration", 2e4)
     assert done.exit_code == 0, done.output
-    assert {path.name for path in out.iterdir()} == {"warburg.csv", "warburg_lines.png", "warburg_lines.svg"}
+    assert {path.name for path in out.iterdir()} == {
+        "warburg.csv", "warburg.nc", "warburg_lines.png", "warburg_lines.svg"
+    }  # fmt: skip
     expected = dt.fit_warburg(dt.read(files), area=1e-4, concentration=2e4)
     table = pd.read_csv(out / "warburg.csv")
     np.testing.assert_array_equal(table["D_m2_s"], expected.D)
     assert "4 spectra: 3 warburg, 1 none" in done.output
     assert expected.reason[3] in done.output
+    assert "D, insertion" not in done.output
+
+
+@pytest.mark.usefixtures("quick")
+def test_warburg_command_gives_every_way_to_D(files: list[Path], tmp_path: Path) -> None:
+    quantities = {"area": 1e-4, "molar_volume": 1e-5, "u_molar_volume": 1e-6, "dE_dx": -0.5, "u_dE_dx": 0.1}
+    options = [part for name, value in quantities.items() for part in (f"--{name.replace('_', '-')}", value)]
+    done = run("warburg", files[0], "-o", tmp_path / "out", *options, "--charge-number", 2)
+    assert done.exit_code == 0, done.output
+    assert "D, insertion" in done.output
+    expected = dt.fit_warburg(dt.read(files[0]), **quantities, charge_number=2)
+    with xr.open_dataset(tmp_path / "out" / "warburg.nc", engine="h5netcdf") as dataset:
+        assert float(dataset["D_insertion"][0]) == expected.D_insertion[0]
+        assert float(dataset["u_D_insertion"][0]) == expected.u_D_insertion[0]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import drtengine as dt
 from drtengine import simulate
 from drtengine.geometry import Geometry
+from drtengine.gitt import _has_gap
 from drtengine.simulate.gitt import surface_response
 
 SPHERE = {"sphere_radius": 5e-6}
@@ -57,7 +58,9 @@ def test_short_rests_are_flagged(shared_data: Path) -> None:
     result = dt.fit_gitt(truth(shared_data, "pybamm_gitt_si_spm_rest30min"), sphere_radius=1.52e-6)
     assert all("rest incomplete" in flag for flag in result.flag)
     assert (np.abs(result.rest_slope) > 1e-7).all()
-    assert any("rest incomplete: 40 of 40" in note for note in result.notes)
+    assert "40 of 40 pulses: rest incomplete" in result.notes
+    assert np.isfinite(result.D).all()  # a value with a doubt says more than none
+    assert not result.trusted.any()
 
 
 def test_classical_is_eq_6(shared_data: Path) -> None:
@@ -201,6 +204,30 @@ def test_missing_rest_is_named() -> None:
     result = dt.fit_gitt(frame[~rest].assign(step=np.searchsorted(switches.ravel(), frame["time_s"])[~rest]), **SPHERE)
     assert "no rest after" in result.flag[2]
     assert "no rest before" in result.flag[3]
+
+
+def test_merged_pulses_are_named() -> None:
+    """The rest between two pulses was not recorded: they look like one."""
+    frame, switches = SIMULATED.frame, SIMULATED.switches
+    rest = (frame["time_s"] > switches[2, 1]) & (frame["time_s"] <= switches[3, 0])
+    result = dt.fit_gitt(frame[~rest], **SPHERE)
+    assert len(result) == 5
+    assert "rows missing" in result.flag[2]
+    assert (result.flag[[0, 1, 3, 4]] == "").all()
+
+
+def test_rows_that_thin_out_are_no_gap() -> None:
+    assert not _has_gap(np.geomspace(1, 600, 12))
+    assert not _has_gap(np.array([0.0, 300, 600]))
+    assert _has_gap(np.concatenate([np.arange(0, 1200, 10), 3000 + np.arange(0, 1200, 10)]))
+
+
+def test_hours_taken_for_seconds_are_questioned() -> None:
+    frame = SIMULATED.frame.assign(time_s=SIMULATED.frame["time_s"] / 3600)
+    with pytest.warns(dt.DataWarning, match="the pulses last 0.17 s: was the time given in h or min"):
+        dt.fit_gitt(frame, **SPHERE)
+    right = dt.fit_gitt(frame.rename(columns={"time_s": "time_h"}), **SPHERE)
+    np.testing.assert_allclose(right.D, 1e-15, rtol=1e-3)
 
 
 def test_rest_currents_and_spikes_do_not_disturb() -> None:

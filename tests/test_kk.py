@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import drtengine as dt
-from drtengine.kk.criteria import CRITERIA, _curvatures
+from drtengine.kk.criteria import CRITERIA, Trial, choose, curvatures
 from drtengine.kk.linear import Elements, Grid, complex_pairs, fit, fit_and_test, mu_of, relaxation_times, sweep_time
 from drtengine.kk.model import KkModel
 from drtengine.spectrum import ComplexArray, FloatArray
@@ -289,17 +290,42 @@ def test_criteria_stop_neither_early_nor_late(criterion: str) -> None:
 
 
 def test_curvature_of_circles() -> None:
-    """An arc of radius 25 has curvature 1/25, as far as ten points a decade tell; between two arcs it turns twice."""
+    """Any three points of an arc of radius 25 have curvature 1/25; between two arcs it turns twice."""
     s = 2j * np.pi * F
     one = 50 / (1 + s * 1e-2)
-    inside = slice(25, 45)
-    assert np.abs(_curvatures(one.real[None], one.imag[None]))[0, inside] == pytest.approx(1 / 25, rel=0.1)
-    nothing = np.empty((1, 1))
-    two = one + 50 / (1 + s * 1)
-    assert CRITERIA["sign_changes"](nothing, nothing, one.real[None], one.imag[None])[0] == 0
-    assert CRITERIA["sign_changes"](nothing, nothing, two.real[None], two.imag[None])[0] == 2
-    assert CRITERIA["norm"](np.array([[3.0, 4.0]]), np.ones(2), nothing, nothing)[0] == 2.5
-    assert CRITERIA["apex"](np.array([[2.0, -4.0]]), np.array([2.0, 8.0]), nothing, nothing)[0] == -np.log(3)
+    inside = slice(20, 50)  # at the ends rounding is as large as the arc between two points
+    np.testing.assert_allclose(np.abs(curvatures(one.real[None], one.imag[None]))[0, inside], 1 / 25, rtol=1e-6)
+    straight = np.linspace(0, 1, 9)[None]
+    assert (curvatures(straight, 2 * straight) == 0).all()
+
+
+def trial(**given: Any) -> Trial:
+    nothing = np.empty((1, 0))
+    blank = {"relaxations": nothing, "tau": nothing[0], "curvature": nothing, "mu": nothing, "chi2": nothing}
+    return Trial(**{**blank, **given})
+
+
+def test_criteria_by_hand() -> None:
+    assert CRITERIA["norm"](trial(relaxations=np.array([[3.0, 4.0]]), tau=np.ones(2)), 0.85)[0] == 2.5
+    apex = trial(relaxations=np.array([[2.0, -4.0]]), tau=np.array([2.0, 8.0]))
+    assert CRITERIA["apex"](apex, 0.85)[0] == -np.log(3)
+    bent = trial(curvature=np.array([[1.0, 1, -1, -1, -1, -3, 1, 1, -1, -1], [1.0] * 10]))
+    assert CRITERIA["sign_changes"](bent, 0.85).tolist() == [3, 0]
+    assert CRITERIA["sign_distance"](bent, 0.85).tolist() == [-3, -12]  # changes after points 1, 5, 7 of 12
+    assert CRITERIA["curvature"](bent, 0.85)[0] == pytest.approx(np.sqrt(18))
+    scores = CRITERIA["mu_score"](trial(mu=np.array([0.9, 0.69, 0.69]), chi2=np.array([1e-4, 1e-4, 1e-2])), 0.85)
+    assert scores.tolist() == [np.inf, pytest.approx(-4 / 0.16**0.75), pytest.approx(-2 / 0.16**0.75)]
+
+
+def test_criteria_of_the_admittance_are_those_of_its_capacitances(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An admittance of unit R and C: relaxations are reported as C_k = tau_k/R_k."""
+    s = 2j * np.pi * F
+    seen: list[Trial] = []
+    monkeypatch.setitem(CRITERIA, "norm", lambda trial, _: seen.append(trial) or np.zeros(1))
+    Y = (s * 1e-2 / (1 + s * 1e-2) / 5 + 1 / 7)[None]
+    tau_range = (1e-3, 1e-1)
+    choose(grid_of(F, 1 / Y), Elements(admittance=True), tau_range, 3, "norm", 0.85)
+    np.testing.assert_allclose(seen[2].relaxations, [[0, 1e-2 / 5, 0]], atol=1e-9)
 
 
 @pytest.mark.parametrize("method", ["z_hit", "bayesian_hilbert"])

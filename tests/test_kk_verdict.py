@@ -84,7 +84,34 @@ def test_the_drift_is_measured_when_times_are_known() -> None:
     assert r.drift == pytest.approx(0.1, abs=0.02)
     assert all("guessed" not in reason for reason in r.reason)
     assert any("drifted by" in reason for reason in r.reason)
+    assert r.timed.all()
     assert any("guessed" in reason for reason in dt.check_kk(campaign(CELL.impedance(F) * (1 + 0.1 * TIME))).reason)
+
+
+def test_times_are_used_of_those_spectra_that_have_them() -> None:
+    Z = campaign(CELL.impedance(F) * (1 + 0.1 * TIME), 1e-3).Z
+    times = np.tile(500 * TIME, (COUNT, 1))
+    whole = dt.check_kk(dt.Campaign.from_arrays(F, Z, point_time=times))
+    times[1], times[2] = np.nan, 7.0
+    some = dt.check_kk(dt.Campaign.from_arrays(F, Z, point_time=times))
+    guessed = dt.check_kk(dt.Campaign.from_arrays(F, Z))
+    known = np.arange(COUNT) != 1
+    known[2] = False
+    assert (some.timed == known).all()
+    assert (some.drift == np.where(known, whole.drift, guessed.drift)).all()
+    assert not guessed.timed.any()
+
+
+def test_the_drift_of_a_measurement_uses_the_times_in_the_file(shared_data: Path) -> None:
+    """Zahner's files have them. At 275 mV a diode drifts, whatever the order of its points."""
+    cells = dt.read(sorted((shared_data / "zahner_ism_diode").glob("2*_mvdc.ism")))
+    r = dt.check_kk(cells)
+    assert r.timed.all()
+    assert "as if Z drifted by -1.5 %" in r.reason[-1]
+    assert "guessed" not in r.reason[-1]
+    blind = dt.check_kk(dt.Campaign.from_arrays(cells.frequency, cells.Z))
+    assert not blind.timed.any()
+    assert (blind.drift != r.drift).all()
 
 
 def test_a_bump_is_flagged_where_it_is() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,22 @@ def test_titration_is_shaded_and_marked() -> None:
     ax = plot.titration(GITT)
     assert ax.get_xlabel() == "time / h"
     assert len(ax.patches) == 4
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["E0", "E1", "E2", "E4"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["E0", "E1", "E2", "E3", "E4"]
     marks = {line.get_label(): line for line in ax.lines}
     np.testing.assert_allclose(marks["E2"].get_ydata(), GITT.E_end)
     np.testing.assert_allclose(marks["E2"].get_xdata(), (GITT.time + GITT.duration) / 3600)
+    assert (np.diff([marks[name].get_ydata() for name in ("E2", "E3", "E4")], axis=0) > 0).all()  # it relaxes upwards
+
+
+def test_some_pulses_of_a_titration_are_drawn_alone() -> None:
+    ax = plot.titration(GITT, first=1, stop=3)
+    assert len(ax.patches) == 2
+    time = ax.lines[0].get_xdata() * 3600
+    assert GITT.time[0] + GITT.duration[0] < time[0] < GITT.time[1]
+    assert time[-1] == pytest.approx(GITT.time[3], abs=20)
+    for first, stop in ((0, 9), (2, 2), (-1, 3)):
+        with pytest.raises(dt.InvalidInput, match="there are no pulses"):
+            plot.titration(GITT, first=first, stop=stop)
 
 
 def test_pulse_shows_fit_and_residual() -> None:
@@ -76,6 +89,16 @@ def test_comparison_names_its_methods() -> None:
 def test_interruptions_have_three_panels() -> None:
     labels = [ax.get_ylabel() for ax in plot.interruptions(ICI).axes]
     assert labels == ["voltage / V", "R / Ω", "k / Ω s$^{-1/2}$"]
+
+
+def test_doubtful_resistances_do_not_hide_the_others() -> None:
+    R, flag = ICI.R.copy(), ICI.flag.astype("U40")
+    R[5], flag[5] = -1e3, "R not positive"
+    panel = plot.interruptions(replace(ICI, R=R, flag=flag)).axes[1]
+    low, high = panel.get_ylim()
+    assert low > -1e3
+    assert high - low < 2 * np.ptp(np.delete(R, 5))
+    assert [text.get_text() for text in panel.texts] == ["1 doubtful beyond"]
 
 
 def test_voltammograms_have_a_colour_for_each_rate() -> None:

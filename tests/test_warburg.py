@@ -240,6 +240,27 @@ def test_bad_data_are_named() -> None:
         dt.fit_warburg(np.ones(3))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("level", [0.0, 0.001, 0.003])
+@pytest.mark.parametrize("alpha", [0.55, 0.6, 0.65])
+def test_passing_through_45_degrees_is_not_a_line(alpha: float, level: float) -> None:
+    """Between an arc and a steeper tail six points are always straight with equal slopes."""
+    values = {"R0": 1.0, "R1": 20.0, "CPE1_Q": 1e-3, "CPE1_alpha": 0.9, "CPE2_Q": 0.5, "CPE2_alpha": alpha}
+    campaign = repeated("R0-p(R1,CPE1)-CPE2", values, 10, level)
+    x = 1 / np.sqrt(2 * np.pi * FREQUENCY)
+    Z = campaign.Z[0]
+    slopes = np.gradient(Z.real, x), np.gradient(-Z.imag, x)
+    assert (slopes[1] < slopes[0]).any()
+    assert (slopes[1] > slopes[0]).any()
+    assert (dt.fit_warburg(campaign).kind == "none").all()
+
+
+def test_tails_of_rested_cells_are_steeper(shared_data: Path) -> None:
+    """The tails of these LCO cells rise at 50 to 57 degrees, so that none is a Warburg line."""
+    cells = dt.fit_warburg(dt.read(shared_data / "zhang2020_25C08_45C01" / "EIS_state_V_25C08.txt")[:40])
+    assert (cells.kind == "none").all()
+    assert np.mean(["-Z'' rises 1." in reason for reason in cells.reason]) > 0.9
+
+
 def test_cells_under_current_and_dummy_cells_have_none(shared_data: Path) -> None:
     diodes = dt.fit_warburg(dt.read(shared_data / "zahner_ism_diode" / "*_mvdc.ism"))
     assert (diodes.kind == "none").all()

@@ -1,5 +1,6 @@
 #include "drtengine/kk_lanes.hpp"
 
+#include "drtengine/dense.hpp"
 #include "drtengine/errors.hpp"
 #include "drtengine/tile.hpp"
 
@@ -97,7 +98,7 @@ KkBasis::KkBasis(const KkModel& model, const double* modulus) : part_(model.part
   }
   const Index rows = kernel_.rows(), n = static_cast<Index>(fitted_.size());
   if (n > (part_ == Part::kBoth ? rows : rows / 2)) throw InvalidInput("more unknowns than data");
-  Eigen::MatrixXd A(rows, n);
+  Matrix A(rows, n);
   for (Index j = 0; j < n; ++j) A.col(j) = kernel_.col(fitted_[static_cast<std::size_t>(j)]);
   for (Index row = 0; row < rows; ++row) {
     const bool imaginary = row % 2 == 1;
@@ -106,10 +107,9 @@ KkBasis::KkBasis(const KkModel& model, const double* modulus) : part_(model.part
   }
   const Eigen::RowVectorXd norms = A.colwise().norm();
   A.array().rowwise() /= norms.array();
-  const Eigen::HouseholderQR<Eigen::MatrixXd> qr(A);
-  Q_ = qr.householderQ() * Eigen::MatrixXd::Identity(rows, n);
-  const Eigen::MatrixXd R = qr.matrixQR().topRows(n);
-  to_elements_ = R.triangularView<Eigen::Upper>().solve(Eigen::MatrixXd::Identity(n, n));
+  const ThinQr qr(A);
+  Q_ = qr.Q;
+  to_elements_ = invert_upper(qr.R);
   to_elements_.array().colwise() /= norms.transpose().array();
   if (modulus != nullptr) {
     for (Index row = 0; row < rows; ++row) Q_.row(row) *= modulus[row / 2];
@@ -120,19 +120,16 @@ KkBasis::KkBasis(const KkModel& model, const double* modulus) : part_(model.part
 // What each weight adds to the entries of the Gram matrix.
 void KkBasis::form_products() {
   const Index n = size(), n_blocks = blocks_of(packed(n, 0), kSums);
-  products_.assign(static_cast<std::size_t>(n_blocks * points() * kSums), 0);
+  products_.resize(static_cast<std::size_t>(n_blocks * points() * kSums));
+  Vector entries = Vector::Zero(n_blocks * kSums);
   for (Index point = 0; point < points(); ++point) {
     const double *real = Q_.row(2 * point).data(), *imag = Q_.row(2 * point + 1).data();
-    double* to = products_.data() + point * kSums;
-    Index entry = 0;  // within its block
     for (Index i = 0; i < n; ++i) {
-      for (Index j = 0; j <= i; ++j) {
-        to[entry] = real[i] * real[j] + imag[i] * imag[j];
-        if (++entry == kSums) {
-          entry = 0;
-          to += points() * kSums;
-        }
-      }
+      double* row = entries.data() + packed(i, 0);
+      for (Index j = 0; j <= i; ++j) row[j] = real[i] * real[j] + imag[i] * imag[j];
+    }
+    for (Index block = 0; block < n_blocks; ++block) {
+      std::copy_n(entries.data() + block * kSums, kSums, products_.data() + (block * points() + point) * kSums);
     }
   }
 }
@@ -152,19 +149,22 @@ KkRemainder remainder_of(const Vector& omega, Index n_cosines) {
 void KkLanes::take(const std::array<KkInput, kVecWidth>& spectra, Index n_points) {
   n_points_ = n_points;
   X_.resize(at(2 * n_points));
-  for (Lanes* lanes : {&inverse_, &weights2_, &w2_, &time_}) lanes->assign(at(n_points), 0);
+  for (Lanes* lanes : {&inverse_, &w2_}) lanes->resize(at(n_points));
+  weights2_.assign(at(n_points), 1);
+  time_.assign(at(n_points), 0);
   for (Index lane = 0; lane < kVecWidth; ++lane) {
     const KkInput& in = spectra[u(lane)];
-    for (Index i = 0; i < n_points; ++i) {
-      const double real = in.X[2 * i], imag = in.X[2 * i + 1], inverse = 1 / std::sqrt(real * real + imag * imag);
-      const double weight = in.weights == nullptr ? 1 : in.weights[i];
-      X_[at(2 * i) + u(lane)] = real;
-      X_[at(2 * i + 1) + u(lane)] = imag;
-      inverse_[at(i) + u(lane)] = inverse;
-      weights2_[at(i) + u(lane)] = weight * weight;
-      w2_[at(i) + u(lane)] = weight * weight * inverse * inverse;
-      if (in.time != nullptr) time_[at(i) + u(lane)] = in.time[i];
+    for (Index row = 0; row < 2 * n_points; ++row) X_[at(row) + u(lane)] = in.X[row];
+    for (Index i = 0; i < n_points && in.weights != nullptr; ++i) {
+      weights2_[at(i) + u(lane)] = in.weights[i] * in.weights[i];
     }
+    for (Index i = 0; i < n_points && in.time != nullptr; ++i) time_[at(i) + u(lane)] = in.time[i];
+  }
+  for (Index i = 0; i < n_points; ++i) {
+    const Vec real = get(X_, 2 * i), imag = get(X_, 2 * i + 1);
+    const Vec inverse = broadcast(1) / sqrt(real * real + imag * imag);
+    put(inverse_, i, inverse);
+    put(w2_, i, get(weights2_, i) * inverse * inverse);
   }
 }
 

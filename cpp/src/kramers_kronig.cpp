@@ -1,15 +1,19 @@
 #include "drtengine/kramers_kronig.hpp"
 
+#include "drtengine/tile.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <numeric>
 
 namespace drtengine {
 namespace {
 
-constexpr Index kChunk = 8;  // spectra: whole vectors of every instruction set
+constexpr Index kChunk = 8;   // spectra: whole vectors of every instruction set
+constexpr Index kFlock = 64;  // at most so many spectra of a scan fill each other's vectors
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 KkInput input_of(const KkBatch& batch, Index spectrum) {
@@ -20,23 +24,14 @@ KkInput input_of(const KkBatch& batch, Index spectrum) {
           row(batch.time, spectrum)};
 }
 
-// Calls work(lanes, first, count) for vectors of spectra, those beyond the last repeating it.
-template <class MakeWork>
-void for_vectors(const KkBatch& batch, MakeWork&& make_work) {
-  const Index n_points = batch.X.cols() / 2;
-  parallel_for(batch.X.rows(), kChunk, batch.n_threads, batch.keep_going, [&] {
-    return [&, work = make_work(), lanes = std::make_unique<KkLanes>()](Index begin, Index end) mutable {
-      for (Index first = begin; first < end; first += kVecWidth) {
-        const Index count = std::min(kVecWidth, end - first);
-        std::array<KkInput, kVecWidth> inputs;
-        for (Index lane = 0; lane < kVecWidth; ++lane) {
-          inputs[static_cast<std::size_t>(lane)] = input_of(batch, first + std::min(lane, count - 1));
-        }
-        lanes->take(inputs, n_points);
-        work(*lanes, first, count);
-      }
-    };
-  });
+// Lets lanes take `count` spectra; the last one fills the lanes that are left over.
+template <class SpectrumOf>
+void take(KkLanes& lanes, const KkBatch& batch, Index count, SpectrumOf&& spectrum_of) {
+  std::array<KkInput, kVecWidth> inputs;
+  for (Index lane = 0; lane < kVecWidth; ++lane) {
+    inputs[static_cast<std::size_t>(lane)] = input_of(batch, spectrum_of(std::min(lane, count - 1)));
+  }
+  lanes.take(inputs, batch.X.cols() / 2);
 }
 
 // A single spectrum in all lanes, and columns that are orthonormal under its own weights.
@@ -69,14 +64,18 @@ class Fitter {
   }
 
   KkFits run() && {
-    for_vectors(batch_, [this] {
-      return [this, alone = KkLanes()](KkLanes& lanes, Index first, Index count) mutable {
-        const unsigned sound = fit(lanes, basis_);
-        for (Index lane = 0; lane < count; ++lane) {
-          if (is_sound(sound, lane)) {
-            keep(lanes, lane, first + lane);
-          } else {
-            fit_alone(alone, first + lane);
+    parallel_for(batch_.X.rows(), kChunk, batch_.n_threads, batch_.keep_going, [this] {
+      return [this, lanes = KkLanes(), alone = KkLanes()](Index begin, Index end) mutable {
+        for (Index first = begin; first < end; first += kVecWidth) {
+          const Index count = std::min(kVecWidth, end - first);
+          take(lanes, batch_, count, [&](Index lane) { return first + lane; });
+          const unsigned sound = fit(lanes, basis_);
+          for (Index lane = 0; lane < count; ++lane) {
+            if (is_sound(sound, lane)) {
+              keep(lanes, lane, first + lane);
+            } else {
+              fit_alone(alone, first + lane);
+            }
           }
         }
       };
@@ -164,41 +163,58 @@ class Scanner {
   }
 
   KkScan run() && {
-    for_vectors(batch_, [this] {
-      return [this, alone = KkLanes()](KkLanes& lanes, Index first, Index count) mutable {
-        unsigned going = (1U << count) - 1;
-        for (Index n_rc = 1; n_rc <= most_ && going != 0; ++n_rc) {
-          const unsigned sound = lanes.fit(ladder_.basis(n_rc));
-          for (Index lane = 0; lane < count; ++lane) {
-            if (!is_sound(going, lane)) continue;
-            const bool ends =
-                is_sound(sound, lane) ? keep(lanes, lane, first + lane, n_rc) : fit_alone(alone, first + lane, n_rc);
-            if (ends) going &= ~(1U << lane);
-          }
-        }
+    const Index count = batch_.X.rows(), n_flocks = std::max<Index>((count + kFlock - 1) / kFlock, 1);
+    const Index flock = std::max(padded((count + n_flocks - 1) / n_flocks), kChunk);  // of one size
+    parallel_for(count, flock, batch_.n_threads, batch_.keep_going, [this] {
+      return [this, lanes = KkLanes(), alone = KkLanes()](Index begin, Index end) mutable {
+        std::vector<Index> going(static_cast<std::size_t>(end - begin));
+        std::iota(going.begin(), going.end(), begin);
+        for (Index n_rc = 1; n_rc <= most_ && !going.empty(); ++n_rc) going = climb(going, n_rc, lanes, alone);
       };
     });
     return std::move(scan_);
   }
 
  private:
-  bool fit_alone(KkLanes& lanes, Index spectrum, Index n_rc) {
-    const KkBasis own = own_basis(ladder_.model(n_rc), input_of(batch_, spectrum), lanes);
-    const unsigned sound = lanes.fit(own);
-    if (!is_sound(sound, 0)) scan_.status[static_cast<std::size_t>(spectrum)] = Status::kSingular;
-    return keep(lanes, 0, spectrum, n_rc) || !is_sound(sound, 0);
+  // Fits one model to the spectra of a flock and returns those that go on. They move together, so
+  // that no lane waits for another one.
+  std::vector<Index> climb(const std::vector<Index>& spectra, Index n_rc, KkLanes& lanes, KkLanes& alone) {
+    std::vector<Index> going;
+    const Index all = static_cast<Index>(spectra.size());
+    for (Index first = 0; first < all; first += kVecWidth) {
+      const Index count = std::min(kVecWidth, all - first);
+      const auto spectrum_of = [&](Index lane) { return spectra[static_cast<std::size_t>(first + lane)]; };
+      take(lanes, batch_, count, spectrum_of);
+      const unsigned sound = lanes.fit(ladder_.basis(n_rc));
+      for (Index lane = 0; lane < count; ++lane) {
+        const Index spectrum = spectrum_of(lane);
+        const bool ends = is_sound(sound, lane) ? keep(lanes, lane, spectrum, n_rc, true)
+                                                : fit_alone(alone, spectrum, n_rc);
+        if (!ends) going.push_back(spectrum);
+      }
+    }
+    return going;
   }
 
-  // Returns whether the rule stops here.
-  bool keep(const KkLanes& lanes, Index lane, Index spectrum, Index n_rc) {
+  bool fit_alone(KkLanes& lanes, Index spectrum, Index n_rc) {
+    const KkBasis own = own_basis(ladder_.model(n_rc), input_of(batch_, spectrum), lanes);
+    return keep(lanes, 0, spectrum, n_rc, is_sound(lanes.fit(own), 0));
+  }
+
+  // Returns whether the search stops here.
+  bool keep(const KkLanes& lanes, Index lane, Index spectrum, Index n_rc, bool sound) {
+    if (!sound) scan_.status[static_cast<std::size_t>(spectrum)] = Status::kSingular;
     const Index count = kKkFree + n_rc;
     double* elements = scan_.elements.row(spectrum).data() + (keep_all_ ? (n_rc - 1) * (kKkFree + most_) : 0);
     for (Index i = 0; i < count; ++i) elements[i] = lanes.element(i, lane);
-    for (Index row = 0; row < scan_.residual.cols(); ++row) scan_.residual(spectrum, row) = lanes.residual(row, lane);
     scan_.chi2(spectrum, n_rc - 1) = lanes.squares(lanes.residuals(), lane);
     const double mu = mu_of(elements + kKkFree, n_rc);
     scan_.mu(spectrum, n_rc - 1) = mu;
-    return !keep_all_ && mu <= stop_at_;
+    const bool ends = !sound || (!keep_all_ && mu <= stop_at_);
+    for (Index row = 0; row < scan_.residual.cols() && (ends || n_rc == most_); ++row) {
+      scan_.residual(spectrum, row) = lanes.residual(row, lane);
+    }
+    return ends;
   }
 
   Ladder& ladder_;

@@ -16,7 +16,9 @@ from __future__ import annotations
 
 from . import simulate
 from ._version import __version__
+from .analysis import Analysis, Settings, analyze, compare
 from .basis import Basis
+from .batch import BatchPlan, BatchStore, LazyCampaign, open_store, run_batch
 from .campaign import Campaign
 from .circuits import CircuitResult, fit_circuit
 from .cv import CvResult, analyze_cv
@@ -27,11 +29,13 @@ from .elements import ElementFit
 from .errors import DataWarning, DrtengineError, InvalidInput, MissingExtra, Status, UnreadableFile
 from .gitt import GittResult, fit_gitt
 from .ici import IciResult, fit_ici
-from .io import read, read_table
+from .io import read, read_table, to_campaign
 from .joint import Series
 from .kk import KkLimits, KkResult, check_kk
 from .maps import compare_maps, map_gamma
 from .peaks import DEFAULT_PROCESSES, find_peaks, fit_components, integrate_processes, track_peaks
+from .report import write_comparison, write_report
+from .resistances import compare_resistances
 from .result import DrtResult
 from .samples import integrate_samples, locate_peak_samples
 from .sampling import Sampling
@@ -42,7 +46,10 @@ from .warburg import WarburgResult, fit_warburg
 
 __all__ = [
     "DEFAULT_PROCESSES",
+    "Analysis",
     "Basis",
+    "BatchPlan",
+    "BatchStore",
     "Campaign",
     "CircuitResult",
     "CvResult",
@@ -58,18 +65,23 @@ __all__ = [
     "KkLimits",
     "KkResult",
     "LambdaScores",
+    "LazyCampaign",
     "MissingExtra",
     "Sampling",
     "Series",
+    "Settings",
     "Spectrum",
     "Status",
     "UnreadableFile",
     "WarburgResult",
     "__version__",
+    "analyze",
     "analyze_cv",
     "check_kk",
+    "compare",
     "compare_diffusion",
     "compare_maps",
+    "compare_resistances",
     "expand",
     "find_peaks",
     "fit_circuit",
@@ -84,12 +96,17 @@ __all__ = [
     "load",
     "locate_peak_samples",
     "map_gamma",
+    "open_store",
     "read",
     "read_table",
+    "run_batch",
     "save",
     "simulate",
     "summarize_cycling",
+    "to_campaign",
     "track_peaks",
+    "write_comparison",
+    "write_report",
 ]
 
 

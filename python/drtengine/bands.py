@@ -53,6 +53,13 @@ def half_width(level: float) -> float:
     return NormalDist().inv_cdf((1 + level) / 2)
 
 
+def log_normal(value: FloatArray, u: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:
+    """Give the pointwise band of positive numbers whose logarithms have an error u / value."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        factor = np.exp(half_width(level) * np.where(value > 0, u / value, 0.0))
+        return value / factor, value * factor
+
+
 def find_bands(
     problem: Problem,
     weights: FloatArray | str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import InvalidInput
+from .errors import DataWarning, InvalidInput
 from .geometry import Geometry, choose_geometry
 from .records import (
     REST_CURRENT,
@@ -25,7 +26,7 @@ from .records import (
     switch_instant,
 )
 from .regression import student_factor
-from .tabular import Tabular
+from .tabular import Diffusivities
 from .transients import Transient, fit_transient
 
 if TYPE_CHECKING:
@@ -44,12 +45,16 @@ _WIDE = 0.5
 """u_D beyond this share of D is a doubt."""
 _SWITCH = 0.02
 """So is an instant of switching that is uncertain by this share of the window."""
+_GAP, _GAP_TIMES = 0.2, 5.0
+"""Part of a pulse without a row, if it is so many times as long as the steps beside it: something is missing there."""
+_SHORTEST = 1.0
+"""s; pulses rarely are shorter."""
 _CLEAR = 3.0
 """A step in voltage below so many of its uncertainties is a plateau: there D is not identifiable."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GittResult(Tabular):
+class GittResult(Diffusivities):
     """Diffusion coefficients of a titration; made by `fit_gitt`.
 
     All arrays are [pulse], `window` [pulse, 2]. D is NaN where it cannot be told; `flag` says why, and also what
@@ -132,10 +137,7 @@ class GittResult(Tabular):
         "slope": ("V s-1/2", "dE/d√t of the transient"),
         "u_slope": ("V s-1/2", "standard uncertainty of the slope"),
         "drift": ("V s-1", "linear term of the transient"),
-        "D": ("m2 s-1", "diffusion coefficient"),
-        "u_D": ("m2 s-1", "standard uncertainty of D"),
-        "D_low": ("m2 s-1", "lower end of the 95 % interval"),
-        "D_high": ("m2 s-1", "upper end of the 95 % interval"),
+        **Diffusivities.D_COLUMNS,
         "D_classical": ("m2 s-1", "D by (ΔE_s/ΔE_t)²"),
         "validity": ("1", "D τ/ℓ²"),
         "rest_slope": ("V s-1", "dE/dt at the end of the rest after"),
@@ -147,12 +149,6 @@ class GittResult(Tabular):
     def __repr__(self) -> str:
         fine = int(self.trusted.sum())
         return f"<GittResult: {len(self)} pulses, {fine} without doubt, {self.geometry}>"
-
-    @property
-    def trusted(self) -> NDArray[np.bool_]:
-        """Whether there is a D and no doubt about it [pulse]."""
-        trusted: NDArray[np.bool_] = np.isfinite(self.D) & (self.flag == "")
-        return trusted
 
     def _attributes(self) -> dict[str, Any]:
         return self.geometry.attributes()
@@ -217,7 +213,7 @@ def fit_gitt(
     Warns
     -----
     DataWarning
-        If a value is so large that its unit may be another.
+        If a value is so large, or the pulses so short, that a unit may be another.
 
     Examples
     --------
@@ -235,6 +231,7 @@ def fit_gitt(
     steps = find_steps(record, threshold)
     notes = list(record.notes)
     pulses = [_measure(record, steps, number) for number in _choose(record, steps, notes)]
+    _question_times(pulses)
     slopes = _slopes_at_start(pulses)
     fits = [_fit_pulse(record, pulse, slope, geometry, window) for pulse, slope in zip(pulses, slopes[0], strict=True)]
     oxidation = oxidation_sign(record, steps, positive, notes)
@@ -271,6 +268,7 @@ class _Pulse:
     off: float
     current: float
     steady: bool
+    gap: bool
     before: Rest
     after: Rest
 
@@ -302,9 +300,27 @@ def _measure(record: Record, steps: Steps, number: int) -> _Pulse:
         off=off,
         current=usual,
         steady=bool(np.quantile(np.abs(current - usual), 0.9) < _STEADY_CURRENT * abs(usual)),
+        gap=_has_gap(record.time[rows]),
         before=end_of_rest(record, steps, number - 1, noise),
         after=end_of_rest(record, steps, number + 1, noise),
     )
+
+
+def _has_gap(time: FloatArray) -> bool:
+    """Whether a long part of a pulse has no row, as where a rest between two pulses was not recorded."""
+    step = np.diff(time)
+    beside = np.maximum(np.append(step[1:], 0.0), np.insert(step[:-1], 0, 0.0))
+    return bool(((step > _GAP * (time[-1] - time[0])) & (step > _GAP_TIMES * beside)).any())
+
+
+def _question_times(pulses: Sequence[_Pulse]) -> None:
+    usual = float(np.median([pulse.duration for pulse in pulses]))
+    if usual < _SHORTEST:
+        warnings.warn(
+            f"the pulses last {usual:.2g} s: was the time given in h or min? Then call the column time_h or time_min",
+            DataWarning,
+            stacklevel=3,
+        )
 
 
 def _slopes_at_start(pulses: Sequence[_Pulse]) -> tuple[FloatArray, FloatArray]:
@@ -419,7 +435,7 @@ def _result(
         D, u_D, D_low = np.where(unknown, np.nan, D), np.where(unknown, np.nan, u_D), np.where(unknown, 0.0, D_low)
         validity, R = D * tau / geometry.length**2, np.abs((E_start - E_before) / current)
     charge, lithiation = place(record, oxidation, start, capacity, notes)
-    notes += [f"{text}: {here.sum()} of {len(pulses)} pulses" for text, here in doubts.items() if here.any()]
+    notes += [f"{here.sum()} of {len(pulses)} pulses: {text}" for text, here in doubts.items() if here.any()]
     return GittResult(
         time=start, duration=tau, current=current, direction=np.where(falls, "lithiation", "delithiation"),
         charge=charge, lithiation=lithiation, E_before=E_before, E_start=E_start, E_end=E_end, E_after=E_after,
@@ -435,6 +451,7 @@ def _doubts_of_fits(pulses: Sequence[_Pulse], fits: Sequence[Transient]) -> dict
     """Collect what pulses and fits say against themselves [pulse]."""
     left = np.array([np.exp(-fit.window[0] / fit.tau_RC) for fit in fits])
     return {
+        "rows missing": np.array([pulse.gap for pulse in pulses]),
         "current not steady": ~np.array([pulse.steady for pulse in pulses]),
         "few points": np.array([fit.freedom < 3 for fit in fits]),
         "switch unknown": np.array([fit.u_switch > _SWITCH * fit.window[1] for fit in fits]),

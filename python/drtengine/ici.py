@@ -24,8 +24,8 @@ from .records import (
     switch_instant,
 )
 from .regression import student_factor
-from .spectrum import BoolArray, FloatArray, IntArray
-from .tabular import Tabular
+from .spectrum import FloatArray, IntArray
+from .tabular import Diffusivities
 from .transients import Transient, fit_transient
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _UNSTEADY = 0.01
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class IciResult(Tabular):
+class IciResult(Diffusivities):
     """Resistance and diffusion coefficients along a charge or discharge; made by `fit_ici`.
 
     All arrays are [pause], `window` [pause, 2].
@@ -112,10 +112,7 @@ class IciResult(Tabular):
         "u_k": ("ohm s-1/2", "standard uncertainty of k"),
         "rate": ("V s-1", "change of E_0 with the time under current"),
         "u_rate": ("V s-1", "standard uncertainty of the rate"),
-        "D": ("m2 s-1", "diffusion coefficient"),
-        "u_D": ("m2 s-1", "standard uncertainty of D"),
-        "D_low": ("m2 s-1", "lower end of the 95 % interval"),
-        "D_high": ("m2 s-1", "upper end of the 95 % interval"),
+        **Diffusivities.D_COLUMNS,
         "rms": ("V", "scatter about the fit"),
         "window": ("s", "part of the pause that was fitted, from its start"),
         "flag": ("", "reasons for doubt"),
@@ -125,12 +122,6 @@ class IciResult(Tabular):
         fine = int((self.flag == "").sum())
         geometry = "R and k only" if self.geometry is None else str(self.geometry)
         return f"<IciResult: {len(self)} pauses, {fine} without doubt, {geometry}>"
-
-    @property
-    def trusted(self) -> BoolArray:
-        """Whether there is a D and no doubt about it [pause]."""
-        trusted: BoolArray = np.isfinite(self.D) & (self.flag == "")
-        return trusted
 
     def _attributes(self) -> dict[str, Any]:
         return {} if self.geometry is None else self.geometry.attributes()
@@ -304,7 +295,7 @@ def _result(
             "switch unknown": np.array([fit.u_switch > 0.02 * fit.window[1] for fit in fits]),
             "interval wide": u_D > 0.5 * D,
         }
-    notes += [f"{text}: {here.sum()} of {len(fits)} pauses" for text, here in statements.items() if here.any()]
+    notes += [f"{here.sum()} of {len(fits)} pauses: {text}" for text, here in statements.items() if here.any()]
     return IciResult(
         time=start, time_on=time_on, half_cycle=half_cycle, current=current,
         direction=np.where(oxidation < 0, "lithiation", "delithiation"), charge=charge, lithiation=lithiation,

@@ -14,6 +14,7 @@ from .bands import find_bands
 from .basis import Basis
 from .campaign import Campaign
 from .errors import Status
+from .loops import solve_with_loops
 from .options import PARTS, weights_on_grid
 from .sampling import add_sampling_arrays, put_draws, sample_smooth, sampling_options
 from .selection import Selector, choose_lambda, noise_on_grid
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 COMMON_COST, LOCAL_COST = 2.0, 6.0
 """What the two evidences of a smooth fit are worth less beside a sum of elements: a common precision for all second
 differences, and one for each; found by simulation."""
+
+TAIL = 0.2
+"""Share of R_pol beyond the measured window from which on a result says so."""
 
 METHODS = ("ridge", "log", "elements", "auto", "joint")
 
@@ -71,6 +75,8 @@ class GridProblem:
     band : Band or None
     area : float or None
         cm2.
+    free : (float, float) or None
+        Range of tau, s, where coefficients may be negative although others must not.
     progress : callable or None
     """
 
@@ -83,6 +89,7 @@ class GridProblem:
     lambda_: Selector | FloatArray
     band: Band | None
     area: float | None
+    free: tuple[float, float] | None
     progress: Callable[[int, int], object] | None
 
     @property
@@ -177,9 +184,15 @@ def solve_ridge(grid: GridProblem, arrays: dict[str, Any]) -> NDArray[np.int8]:
     outputs = np.column_stack(
         [basis.values(basis.tau).T, basis.integrals(basis.tau[0], basis.tau[-1]), basis.integrals(*grid.window)]
     )
-    coefficients, free, values, error, status = core.solve_ridge(
-        problem, np.ascontiguousarray(lambda_), np.ascontiguousarray(outputs)
-    )
+    if grid.free is None:
+        coefficients, free, values, error, status = core.solve_ridge(
+            problem, np.ascontiguousarray(lambda_), np.ascontiguousarray(outputs)
+        )
+    else:
+        coefficients, free, error, status = solve_with_loops(
+            problem, basis, rule, grid.rows, grid.points, lambda_, grid.free
+        )
+        values = coefficients @ outputs
     count = basis.tau.size
     _put_rows(arrays, grid.rows, "coefficients", coefficients)
     _put_rows(arrays, grid.rows, "gamma", values[:, :count])
@@ -231,8 +244,9 @@ def put_log_gamma(
     """Put gamma [spectrum, node], what follows from it, and the free unknowns in their places."""
     basis, gamma = grid.basis, np.exp(log_gamma)
     arrays["gamma"][grid.rows] = arrays["coefficients"][grid.rows] = gamma
-    arrays["R_pol"][grid.rows] = gamma @ basis.integrals(basis.tau[0], basis.tau[-1])
-    arrays["R_pol_window"][grid.rows] = gamma @ basis.integrals(*grid.window)
+    integrals = np.column_stack([basis.integrals(basis.tau[0], basis.tau[-1]), basis.integrals(*grid.window)])
+    # not `@`, whose last bits depend on how many spectra there are
+    arrays["R_pol"][grid.rows], arrays["R_pol_window"][grid.rows] = core.multiply_rows(gamma, integrals).T
     arrays["method"][grid.rows] = method
     _put_free(arrays, grid, free)
 
@@ -299,7 +313,28 @@ def _put_free(arrays: dict[str, Any], grid: GridProblem, free: FloatArray) -> No
                 arrays["C_0"][grid.rows] = 1 / next(columns)
 
 
-def outlier_notes(outliers: BoolArray) -> list[str]:
+def closing_notes(grids: list[GridProblem], arrays: dict[str, Any]) -> list[str]:
+    """Tell how many points weigh less, and where much of R_pol lies beyond what was measured."""
+    return [*_tail_notes(grids, arrays), *_outlier_notes(arrays["outliers"])]
+
+
+def _tail_notes(grids: list[GridProblem], arrays: dict[str, Any]) -> list[str]:
+    unfinished: list[int] = []
+    for grid in grids:
+        slowest, last = grid.window[1], grid.basis.tau[-1]
+        beyond = arrays["coefficients"][grid.rows] @ grid.basis.integrals(slowest, max(slowest, last))
+        unfinished += grid.rows[beyond > TAIL * np.abs(arrays["R_pol"][grid.rows])].tolist()
+    if not unfinished:
+        return []
+    which = grids[0].campaign.label(unfinished[0]) if len(unfinished) == 1 else f"{len(unfinished)} spectra"
+    cure = "" if grids[0].core["capacitance"] else "; where a capacitance in series ends it, capacitance=True says so"
+    return [
+        f"{which}: more than {TAIL:.0%} of R_pol lies beyond the longest relaxation time measured, as the "
+        f"low-frequency branch does not end; peaks there are extrapolated{cure}"
+    ]
+
+
+def _outlier_notes(outliers: BoolArray) -> list[str]:
     """Tell how many points [spectrum, point] weigh less."""
     if not outliers.any():
         return []

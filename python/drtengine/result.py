@@ -14,12 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import tables
 from ._native import ISA, core
+from .bands import log_normal
 from .basis import Basis, positive_array
 from .campaign import Campaign, frequency_grids
 from .choice import cell_edges
 from .elements import ElementFit
 from .errors import InvalidInput, Status
 from .joint import SERIES_VARIABLES, Series
+from .markup import MOST_ROWS, page
 from .sampling import SAMPLING_VARIABLES, Sampling, sampling_of
 from .smooth import between_nodes, monotone_between_nodes
 from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray
@@ -179,6 +181,11 @@ class DrtResult:
         grid = f"{self.tau.size} nodes, {self.tau[0]:.3g} to {self.tau[-1]:.3g} s"
         return f"<DrtResult: {fine} of {len(self)} spectra inverted, {grid}>"
 
+    def _repr_html_(self) -> str:
+        frame = self.summary().iloc[:MOST_ROWS]
+        rows = [[f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row] for row in frame.to_numpy()]
+        return page(repr(self).strip("<>"), [*map(str, frame.columns)], rows, self.notes, count=len(self))
+
     @property
     def tau(self) -> FloatArray:
         """Nodes of the basis in s [tau]."""
@@ -193,6 +200,11 @@ class DrtResult:
     def coordinates(self) -> Mapping[str, NDArray[Any]]:
         """Coordinates of the campaign."""
         return self.campaign.coordinates
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether gamma was asked to be nowhere negative."""
+        return bool(self.options["nonneg"]) and self.options.get("free") is None
 
     @property
     def unit(self) -> str:
@@ -243,9 +255,7 @@ class DrtResult:
         summed = self.method == "elements"
         values = between_nodes(self.tau, np.where(summed[:, None], np.nan, self.gamma), at)
         if self.elements is not None and summed.any():
-            cells = at.size > 1 and bool((np.diff(at) > 0).all())
-            gamma, _ = self.elements.cell_average(cell_edges(at)) if cells else self.elements.gamma(at)
-            values[summed] = gamma[summed]
+            values[summed] = _of_elements(self.elements, at)[0][summed]
         return values
 
     def evaluate_band(self, tau: ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -270,8 +280,15 @@ class DrtResult:
         if self.gamma_low is None or self.gamma_high is None:
             raise InvalidInput("the result has no band; ask fit_drt for one with band=0.95")
         at = positive_array(tau, "tau")
+        summed = self.method == "elements"
         between = monotone_between_nodes if self.options["method"] == "ridge" else between_nodes
-        return between(self.tau, self.gamma_low, at), between(self.tau, self.gamma_high, at)
+        low, high = (
+            between(self.tau, np.where(summed[:, None], np.nan, end), at) for end in (self.gamma_low, self.gamma_high)
+        )
+        if self.elements is not None and (known := summed & np.isfinite(self.gamma_low).all(axis=1)).any():
+            value, u = _of_elements(self.elements, at)
+            low[known], high[known] = log_normal(value[known], u[known], self.options["band"])
+        return low, high
 
     def _times(self, matrix: FloatArray, rows: IntArray | slice) -> FloatArray:
         """Coefficients of some spectra times a matrix [node, output]."""
@@ -461,6 +478,12 @@ class DrtResult:
             )
         except KeyError as error:
             raise InvalidInput(f"the dataset lacks {error} of a DrtResult") from error
+
+
+def _of_elements(elements: ElementFit, tau: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Give gamma [spectrum, tau] and its uncertainty: the average around each tau where they increase."""
+    cells = tau.size > 1 and bool((np.diff(tau) > 0).all())
+    return elements.cell_average(cell_edges(tau)) if cells else elements.gamma(tau)
 
 
 def _elements(array: Mapping[str, NDArray[Any]], campaign: Campaign, options: Mapping[str, Any]) -> ElementFit | None:

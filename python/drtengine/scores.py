@@ -54,7 +54,7 @@ class LambdaScores:
         return f"<LambdaScores: {self.selector} of {len(self)} spectra at {self.lambda_.size} lambda>"
 
     def to_dataset(self) -> xr.Dataset:
-        """Return an xarray Dataset with the dimensions "spectrum" and "lambda_"."""
+        """Return an xarray Dataset with the dimensions `spectrum` and `lambda_`."""
         import xarray as xr
 
         return xr.Dataset(
@@ -160,7 +160,7 @@ def lambda_scores(data: Campaign | Spectrum, selector: str = "evidence", **optio
     <LambdaScores: gcv of 1 spectra at 201 lambda>
     """
     arguments.check_choice("selector", selector, arguments.SELECTORS)
-    fitted = fit_drt(data, lambda_=selector, **options)
+    fitted = fit_drt(data, method="ridge", lambda_=selector, **options)
     campaign, settings = fitted.campaign, fitted.options
     answered = np.isin(fitted.status, [status for status in Status if status.has_answer])
     used = fitted.used & answered[:, None]
@@ -172,11 +172,11 @@ def lambda_scores(data: Campaign | Spectrum, selector: str = "evidence", **optio
         sound = rows[answered[rows]]
         if not sound.size:
             continue
-        names = ("order", "inductance", "capacitance", "part", "nonneg", "area")
+        names = ("order", "inductance", "capacitance", "part", "area")
         problem = pose(
             fitted.basis, campaign, sound, points, weights,
             n_threads=arguments.check_threads(options.get("n_threads")),
-            **{name: settings[name] for name in names},
+            nonneg=settings["nonneg"] and settings["free"] is None, **{name: settings[name] for name in names},
         )  # fmt: skip
         level = noise_on_grid(how, campaign, weights, sound, points, settings["part"]) * (settings["area"] or 1.0)
         score[sound] = scores_on_lattice(problem, how, level)

@@ -11,6 +11,9 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+    from numpy.typing import NDArray
+
+    from .spectrum import BoolArray, FloatArray
 
 _SUFFIXES = {
     "": "", "1": "", "s": "_s", "A": "_A", "V": "_V", "C": "_C", "J": "_J", "ohm": "_ohm", "m2 s-1": "_m2_s",
@@ -69,3 +72,23 @@ class Tabular:
         notes = json.dumps(list(getattr(self, "notes", ())))
         attributes = {"kind": type(self).__name__, "drtengine": __version__, **self._attributes(), "notes": notes}
         return xr.Dataset(variables, attrs=attributes)
+
+
+class Diffusivities(Tabular):
+    """Base of tables that have a diffusion coefficient, and doubts about it, in each row."""
+
+    D: FloatArray
+    flag: NDArray[np.str_]
+
+    D_COLUMNS: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "D": ("m2 s-1", "diffusion coefficient"),
+        "u_D": ("m2 s-1", "standard uncertainty of D"),
+        "D_low": ("m2 s-1", "lower end of the 95 % interval"),
+        "D_high": ("m2 s-1", "upper end of the 95 % interval"),
+    }
+    """Unit and meaning of D and its uncertainty."""
+
+    @property
+    def trusted(self) -> BoolArray:
+        """Whether there is a D and no doubt about it [row]."""
+        return np.asarray(np.isfinite(self.D) & (self.flag == ""))

@@ -16,7 +16,7 @@ from ..errors import InvalidInput, MissingExtra, Status, require
 from ..series import arrange
 from ..warburg import WarburgResult, fit_warburg
 from . import terminal
-from .commands import Files, Force, Format, Out, _read, _words, app
+from .commands import Coords, Files, Force, Format, Out, Pattern, _read, _words, app
 from .output import new_folder, write_table
 
 if TYPE_CHECKING:
@@ -24,9 +24,16 @@ if TYPE_CHECKING:
 
 _MOST_CURVES = 100
 _MOST_PANELS = 12
+_DIFFUSIVITIES = {
+    "D": "D\ncm²/s",
+    "D_insertion": "D, insertion\ncm²/s",
+    "D_thickness": "D, thickness\ncm²/s",
+}
+"""Heading of each way to a diffusion coefficient."""
 
 Along = Annotated[str | None, typer.Option(help="Coordinate of the figures; found if left out.")]
 Lowest = Annotated[float | None, typer.Option(help="Leave out lower frequencies (Hz).")]
+UOf = Annotated[float | None, typer.Option(help="Its standard uncertainty.")]
 Highest = Annotated[float | None, typer.Option(help="Leave out higher frequencies (Hz).")]
 
 
@@ -47,6 +54,8 @@ def circuit(
     f_max: Highest = None,
     along: Along = None,
     format: Format = None,
+    coords: Coords = None,
+    pattern: Pattern = None,
     force: Force = False,
 ) -> None:
     """Fit an equivalent circuit and write its parameters as a table and figures."""
@@ -63,12 +72,13 @@ def circuit(
             "ties": dict(_pairs("--tie", tie)),
         }
         with new_folder(out, force=force) as folder:
-            campaign = _read(files, format)
+            campaign = _read(files, format, coords, pattern)
             arrange(campaign.coordinates, len(campaign), along)
             options |= {name: wish or None for name, wish in wishes.items()}
             result = fit_circuit(campaign, model, **options)
             if not result.has_answer.any():
                 raise InvalidInput("\n  ".join(["no spectrum could be fitted:", *result.notes[-5:]]))
+            result.to_dataset().to_netcdf(folder / "circuit.nc", engine="h5netcdf")
             write_table(result.to_frame(), folder / "circuit.csv")
             remarks = _draw_circuit(result, folder, along)
         _report_circuit(result)
@@ -81,30 +91,37 @@ def warburg(
     files: Files,
     out: Out,
     area: Annotated[float | None, typer.Option(help="Electrode area in m², such as 1.13e-4.")] = None,
-    u_area: Annotated[float | None, typer.Option(help="Its standard uncertainty.")] = None,
+    u_area: UOf = None,
     concentration: Annotated[float | None, typer.Option(help="Of the diffusing species in mol/m³.")] = None,
-    u_concentration: Annotated[float | None, typer.Option(help="Its standard uncertainty.")] = None,
+    u_concentration: UOf = None,
     molar_volume: Annotated[float | None, typer.Option("--molar-volume", help="In m³/mol.")] = None,
+    u_molar_volume: UOf = None,
     dE_dx: Annotated[float | None, typer.Option("--dE-dx", help="Slope of the equilibrium potential in V.")] = None,
+    u_dE_dx: Annotated[float | None, typer.Option("--u-dE-dx", help="Its standard uncertainty.")] = None,
     thickness: Annotated[float | None, typer.Option(help="Of the layer in m.")] = None,
-    u_thickness: Annotated[float | None, typer.Option(help="Its standard uncertainty.")] = None,
+    u_thickness: UOf = None,
     temperature: Annotated[float, typer.Option(help="K.")] = 298.15,
+    charge_number: Annotated[float, typer.Option(help="Electrons a diffusing particle.")] = 1.0,
     f_min: Lowest = None,
     f_max: Highest = None,
     format: Format = None,
+    coords: Coords = None,
+    pattern: Pattern = None,
     force: Force = False,
 ) -> None:
     """Find Warburg regions, or say that there are none, and write σ and D as a table and figures."""
     with terminal.reporting():
         with new_folder(out, force=force) as folder:
-            campaign: Campaign = _read(files, format)
+            campaign: Campaign = _read(files, format, coords, pattern)
             result = fit_warburg(
                 campaign, area=area, u_area=u_area, concentration=concentration, u_concentration=u_concentration,
-                molar_volume=molar_volume, dE_dx=dE_dx, thickness=thickness, u_thickness=u_thickness,
-                temperature=temperature, f_min=f_min, f_max=f_max,
+                molar_volume=molar_volume, u_molar_volume=u_molar_volume, dE_dx=dE_dx, u_dE_dx=u_dE_dx,
+                thickness=thickness, u_thickness=u_thickness, temperature=temperature, charge_number=charge_number,
+                f_min=f_min, f_max=f_max,
             )  # fmt: skip
             if not (result.status == Status.OK).any():
                 raise InvalidInput("\n  ".join(["no spectrum could be used:", *result.notes[-5:]]))
+            result.to_dataset().to_netcdf(folder / "warburg.nc", engine="h5netcdf")
             write_table(result.to_frame(), folder / "warburg.csv")
             remarks = _draw_warburg(result, folder)
         _report_warburg(result)
@@ -167,15 +184,16 @@ def _report_circuit(result: CircuitResult) -> None:
 def _report_warburg(result: WarburgResult) -> None:
     """Print a row for each spectrum, as far as there is room, and how many are what."""
     rows = []
+    wanted = [name for name in _DIFFUSIVITIES if np.isfinite(getattr(result, name)).any()]
     for i in range(len(result)):
         low, high = result.window[i]
         found = result.kind[i] != "none"
         window = f"{low:.3g} to {high:.3g}" if found else "-"
-        D = _plus_minus(1e4 * result.D[i], 1e4 * result.u_D[i])
+        D = (_plus_minus(1e4 * getattr(result, name)[i], 1e4 * getattr(result, f"u_{name}")[i]) for name in wanted)
         sigma = _plus_minus(result.sigma[i], result.u_sigma[i])
         tau = _plus_minus(result.tau_d[i], result.u_tau_d[i])
-        rows.append((result.campaign.label(i), str(result.kind[i]), window, sigma, tau, D, result.reason[i]))
-    heads = ["name", "kind", "window\nHz", "σ\nΩ/√s", "τ_d\ns", "D\ncm²/s", "why none"]
+        rows.append((result.campaign.label(i), str(result.kind[i]), window, sigma, tau, *D, result.reason[i]))
+    heads = ["name", "kind", "window\nHz", "σ\nΩ/√s", "τ_d\ns", *(_DIFFUSIVITIES[name] for name in wanted), "why none"]
     terminal.show_table(heads, rows, rest=", all in warburg.csv")
     counts = Counter(map(str, result.kind))
     terminal.say(f"{len(result)} spectra: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
 
+from ..analysis.kinetics import below_each_other
 from ..cv import CvResult, analyze_cv
 from ..cycling import CyclingResult, summarize_cycling
 from ..errors import InvalidInput, MissingExtra, require
 from ..gitt import GittResult, fit_gitt
+from ..ici import WINDOW as PAUSE_WINDOW
 from ..ici import IciResult, fit_ici
 from ..io import read_table
 from ..io.reading import natural_key
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 _LENGTH = re.compile(r"(?P<number>[-+.\d]+(?:e[-+]?\d+)?)\s*(?P<unit>m|cm|mm|um|µm|nm)?$", re.IGNORECASE)
 _METRES = {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "um": 1e-6, "µm": 1e-6, "nm": 1e-9}
 _COULOMB_PER_MAH = 3.6
+_PULSES = 3
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="Table of time, current and voltage.", show_default=False)]
 Radius = Annotated[str | None, typer.Option("--sphere-radius", help="Radius of the particles, such as 5um.")]
@@ -42,6 +46,11 @@ Capacity = Annotated[
 Positive = Annotated[str, typer.Option(help="What positive current is: charge or discharge; told by default (auto).")]
 
 
+Window = Annotated[
+    str | None, typer.Option(help="FROM:TO in s after the switch, such as 5:120: the part that is fitted.")
+]
+
+
 @app.command()
 def gitt(
     file: File,
@@ -51,15 +60,16 @@ def gitt(
     volume_area: VolumeArea = None,
     u_length: ULength = "0",
     capacity: Capacity = None,
+    window: Window = None,
     positive: Positive = "auto",
     force: Force = False,
 ) -> None:
     """Get diffusion coefficients from a titration (GITT)."""
     with terminal.reporting():
-        lengths = _lengths(sphere_radius, plane_thickness, volume_area, u_length)
+        lengths = lengths_in_metres(sphere_radius, plane_thickness, volume_area, u_length)
         with new_folder(out, force=force) as folder:
             frame = read_table(file)
-            result = fit_gitt(frame, **lengths, capacity=_coulomb(capacity), positive=positive)
+            result = fit_gitt(frame, **lengths, capacity=_coulomb(capacity), window=_seconds(window), positive=positive)
             remarks = _write("gitt", result, {"gitt": result.to_frame()}, folder, pulse=_typical(result))
         columns = {
             "start\nh": _format(result.time / 3600, ".4g"),
@@ -74,12 +84,7 @@ def gitt(
             "doubts": result.flag.tolist(),
         }
         _show(columns, "gitt.csv")
-        fine = result.D[result.trusted]
-        if fine.size:
-            terminal.say(f"{len(result)} pulses, {fine.size} without doubt: median D = {np.median(fine):.3g} m²/s")
-        else:
-            terminal.say(f"{len(result)} pulses, none without doubt")
-        terminal.say(f"D goes with the square of ℓ: {result.geometry}")
+        _sum_up(result, "pulses")
         _close(out, frame, result.notes, remarks)
 
 
@@ -92,15 +97,17 @@ def ici(
     volume_area: VolumeArea = None,
     u_length: ULength = "0",
     capacity: Capacity = None,
+    window: Window = None,
     positive: Positive = "auto",
     force: Force = False,
 ) -> None:
     """Get resistance and diffusion from an interrupted current (ICI)."""
     with terminal.reporting():
-        lengths = _lengths(sphere_radius, plane_thickness, volume_area, u_length)
+        lengths = lengths_in_metres(sphere_radius, plane_thickness, volume_area, u_length)
         with new_folder(out, force=force) as folder:
             frame = read_table(file)
-            result = fit_ici(frame, **lengths, capacity=_coulomb(capacity), positive=positive)
+            limits = _seconds(window) or PAUSE_WINDOW
+            result = fit_ici(frame, **lengths, capacity=_coulomb(capacity), window=limits, positive=positive)
             remarks = _write("ici", result, {"ici": result.to_frame()}, folder)
         columns = {
             "time\nh": _format(result.time / 3600, ".4g"),
@@ -114,7 +121,7 @@ def ici(
             "doubts": result.flag.tolist(),
         }
         _show(columns, "ici.csv")
-        terminal.say(repr(result).strip("<>"))
+        _sum_up(result, "pauses")
         _close(out, frame, result.notes, remarks)
 
 
@@ -193,8 +200,8 @@ def cycling(
         _close(out, frame, result.notes, remarks)
 
 
-def _lengths(sphere: str | None, plane: str | None, volume: str | None, u_length: str) -> dict[str, Any]:
-    """Lengths in m from words with a unit."""
+def lengths_in_metres(sphere: str | None, plane: str | None, volume: str | None, u_length: str) -> dict[str, Any]:
+    """Give lengths in m from words with a unit."""
     given = {"sphere_radius": sphere, "plane_thickness": plane, "volume_area": volume, "u_length": u_length}
     return {name: None if text is None else _metres(name, text) for name, text in given.items()}
 
@@ -210,28 +217,24 @@ def _metres(name: str, text: str) -> float:
         raise InvalidInput(f"--{option} {text!r} is no length, such as 5um, 500nm or 5e-6 (m)") from None
 
 
+def _seconds(window: str | None) -> tuple[float, float] | None:
+    """Limits in s from words such as 5:120."""
+    if window is None:
+        return None
+    try:
+        low, high = map(float, window.split(":"))
+    except ValueError:
+        raise InvalidInput(f"--window {window!r} is not FROM:TO in s, such as 5:120") from None
+    return low, high
+
+
 def _coulomb(capacity: float | None) -> float | None:
     return None if capacity is None else capacity * _COULOMB_PER_MAH
 
 
 def _one_after_the_other(files: Sequence[Path]) -> pd.DataFrame:
     """Read tables and put them below each other, the time going on."""
-    import pandas as pd
-
-    frames = []
-    notes: list[str] = []
-    begin = 0.0
-    for file in sorted(files, key=natural_key):
-        frame = read_table(file)
-        notes += [f"{file.name}: {note}" for note in frame.attrs["notes"]]
-        if "time_s" in frame:
-            frame["time_s"] += begin - frame["time_s"].iloc[0]
-            begin = frame["time_s"].iloc[-1] + 1e6  # far from the next
-        frames.append(frame)
-    columns = set.intersection(*(set(frame.columns) for frame in frames))
-    joined = pd.concat([frame[[name for name in frame if name in columns]] for frame in frames], ignore_index=True)
-    joined.attrs = {"notes": notes}
-    return joined
+    return below_each_other([(file.name, read_table(file)) for file in sorted(files, key=natural_key)])
 
 
 def _write(
@@ -253,12 +256,34 @@ def _write(
 
     remarks = []
     for name in KINETICS[kind]:
-        draw: Callable[..., Any] = getattr(plot, name)
         try:
-            plot.save(draw(result, pulse) if name == "pulse" else draw(result), folder / name)
+            plot.save(_draw(plot, name, result, pulse), folder / name)
         except InvalidInput as error:
             remarks.append(f"no figure {name}: {error}")
     return remarks
+
+
+def _draw(plot: ModuleType, name: str, result: Any, pulse: int) -> Any:
+    """Draw the figure of a name."""
+    match name:
+        case "pulse":
+            return plot.pulse(result, pulse)
+        case "titration_pulses":  # a few, so that their potentials can be marked
+            first = min(max(pulse - 1, 0), max(len(result) - _PULSES, 0))
+            return plot.titration(result, first=first, stop=min(first + _PULSES, len(result)))
+        case _:
+            return getattr(plot, name)(result)
+
+
+def _sum_up(result: GittResult | IciResult, rows: str) -> None:
+    """Print the median of what is without doubt, and the length behind it."""
+    if result.geometry is None:
+        terminal.say(f"{len(result)} {rows}, {(result.flag == '').sum()} without doubt; no D without a length")
+        return
+    fine = result.D[result.trusted]
+    median = f": median D = {np.median(fine):.3g} m²/s" if fine.size else ""
+    terminal.say(f"{len(result)} {rows}, {fine.size or 'none'} without doubt{median}")
+    terminal.say(f"D goes with the square of ℓ: {result.geometry}")
 
 
 def _typical(result: GittResult) -> int:

@@ -11,9 +11,10 @@ import numpy as np
 from ..errors import UnreadableFile
 from ..spectrum import Spectrum
 from .columns import hold_impedance, required_columns, understand_all
+from .metadata import Coordinate, complete, known, named_values, number, parse_date
 from .registry import Reader
 from .sweeps import spectra_from_table
-from .text import Layout, build_table, decode, read_lines
+from .text import Layout, build_table, decode_head, read_lines
 
 _FIRST_LINE = re.compile(r"(EC|BT)-Lab ASCII FILE")
 _HEADER_LENGTH = re.compile(r"Nb header lines\s*:\s*(\d+)")
@@ -25,7 +26,8 @@ def read_eclab(path: Path) -> list[Spectrum]:
 
     The header block may be missing, and even the line of column names if the seven columns are time, cycle,
     frequency, Re, -Im, |Z| and phase, which modulus and phase prove. Coordinates: cycle, time (s, start of
-    the sweep), voltage (V) and current (A) as means over the sweep where the file has them.
+    the sweep), voltage (V) and current (A) as means over the sweep where the file has them; date (start of the
+    acquisition), area (cm²) and comment from the header.
 
     Raises
     ------
@@ -53,7 +55,17 @@ def read_eclab(path: Path) -> list[Spectrum]:
             "needed are freq/Hz, Re(Z)/Ohm and -Im(Z)/Ohm"
         )
     table = build_table(Layout(path, lines, start, "\t", names), required_columns(columns))
-    return spectra_from_table(table, columns, notes + remarks)
+    return complete(spectra_from_table(table, columns, notes + remarks), _coordinates(lines[: start - 1]))
+
+
+def _coordinates(header: Sequence[str]) -> dict[str, Coordinate]:
+    """Collect what the header says; its dates put the month first in every language."""
+    values = named_values(header, " : ")
+    return known(
+        date=parse_date(values.get("Acquisition started on", ""), month_first=True)[0],
+        area=number(values.get("Electrode surface area")),
+        comment=values.get("Comments"),
+    )
 
 
 def _header_lines(path: Path, lines: Sequence[str]) -> int:
@@ -81,7 +93,7 @@ def _are_bare_columns(line: str) -> bool:
 
 
 def _recognizes(_path: Path, head: bytes) -> bool:
-    line = re.split(r"[\r\n]", decode(head) or "", maxsplit=1)[0]
+    line = re.split(r"[\r\n]", decode_head(head), maxsplit=1)[0]
     is_table = {"freq/Hz", "Re(Z)/Ohm", "-Im(Z)/Ohm"} <= {cell.strip() for cell in line.split("\t")}
     return is_table or bool(_FIRST_LINE.match(line)) or _are_bare_columns(line)
 

@@ -32,6 +32,7 @@ class Answers:
     p_runs: FloatArray
     drift: FloatArray
     u_drift: FloatArray
+    timed: BoolArray
     residual: ComplexArray
     flagged: BoolArray
     window: FloatArray
@@ -48,7 +49,7 @@ class Answers:
 
         return cls(
             np.full(count, VERDICTS[FAIL]), [""] * count, unknown(), unknown(), unknown(), unknown(), unknown(),
-            np.zeros(count, int), unknown(), unknown(), unknown(), unknown(),
+            np.zeros(count, int), unknown(), unknown(), unknown(), unknown(), np.zeros(count, bool),
             np.full(shape, complex(np.nan, np.nan)), np.zeros(shape, bool), np.full((count, 2), np.nan),
             np.full(count, "impedance", dtype="U10"), {},
         )  # fmt: skip

@@ -80,9 +80,11 @@ def check_kk(
         need it.
     n_rc : "density", int, "mu" or the name of a criterion
         How many relaxations the reported fit has (residual, chi2, mu, n_rc). "density": as the test. "mu": as many
-        as bring mu down to `mu_stop` (Schönleber 2014). "norm", "curvature", "sign_changes", "apex": by these
-        criteria of Yrjänä and Bobacka (2024). The verdict always comes from the test, because
-        the mu rule stops far too early on some valid spectra.
+        as bring mu down to `mu_stop` (Schönleber 2014). "mu_score", "norm", "curvature", "sign_changes",
+        "sign_distance", "apex": by the criteria 1 to 6 of Yrjänä and Bobacka (2024), between limits from chi2 and from
+        the sign changes of the curvature; made after how their program describes them, checked on arcs and
+        circles, not against its numbers. The verdict always comes from the test, because the mu rule stops
+        far too early on some valid spectra.
     part : {"both", "real", "imaginary"}
         What the reported fit sees. The elements the part does not know come from the other one.
     inductance, capacitance : bool
@@ -241,25 +243,27 @@ class _Request:
         found = judge(grid, self.limits, self.representation)
         if not self.model.is_default:
             _refit(self.model, grid, found)
-        answers.take(rows, order, found, reasons_of(found, f, self.limits, timed=timed))
+        answers.take(rows, order, found, reasons_of(found, f, self.limits, timed))
+        answers.timed[rows] = timed
         return np.where(np.isfinite(found.noise), Status.OK, Status.SINGULAR)
 
 
 def _grid(
     campaign: Campaign, rows: IntArray, order: IntArray, weights: FloatArray | str, n_threads: int
-) -> tuple[Grid, bool]:
-    """Gather the spectra of a grid; also say whether the times of their points are known."""
+) -> tuple[Grid, BoolArray]:
+    """Gather the spectra of a grid; also say of which the times of the points are known [spectrum]."""
     where = np.ix_(rows, order)
     f, Z = campaign.frequency[rows[0], order], campaign.Z[where]
     relative = np.ones(Z.shape)
     if not isinstance(weights, str):
         relative = (weights[order] if weights.ndim == 1 else weights[where]) * np.abs(Z)
         relative /= np.sqrt(np.mean(relative**2, axis=1, keepdims=True))
-    time = sweep_time(f)[None]
-    timed = campaign.point_time is not None and bool(np.isfinite(campaign.point_time[where]).all())
-    if campaign.point_time is not None and timed:
-        time = campaign.point_time[where]
-        timed = bool((np.ptp(time, axis=1) > 0).all())
+    time, timed = sweep_time(f)[None], np.zeros(rows.size, dtype=bool)
+    if campaign.point_time is not None:
+        known = campaign.point_time[where]
+        timed = np.isfinite(known).all(axis=1) & (np.ptp(known, axis=1) > 0)
+        if timed.any():
+            time = np.where(timed[:, None], known, time)
     first = time.min(axis=1, keepdims=True)
     return Grid(f, Z, relative, (time - first) / (time.max(axis=1, keepdims=True) - first), n_threads), timed
 

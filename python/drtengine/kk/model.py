@@ -104,7 +104,7 @@ class KkModel:
     def _fit_by_criterion(
         self, grid: Grid, elements: Elements, extension: float, most: int
     ) -> tuple[ComplexArray, FloatArray, IntArray]:
-        count = choose(grid, elements, tau_range(grid, extension), most, str(self.n_rc))
+        count = choose(grid, elements, tau_range(grid, extension), most, str(self.n_rc), self.mu_stop)
         residual, mu = np.empty(grid.Z.shape, complex), np.empty(len(grid.Z))
         for number in np.unique(count):
             rows = np.flatnonzero(count == number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..spectrum import FloatArray
+from ..spectrum import BoolArray, FloatArray
 from .limits import FAIL, PASS, KkLimits
 from .structure import Judgement
 
@@ -13,7 +13,7 @@ _UNCERTAIN = 3.0
 """A drift is spoken of from so many standard uncertainties on."""
 
 
-def reasons_of(found: Judgement, frequency: FloatArray, limits: KkLimits, *, timed: bool) -> list[str]:
+def reasons_of(found: Judgement, frequency: FloatArray, limits: KkLimits, timed: BoolArray) -> list[str]:
     """One sentence for each spectrum of a grid.
 
     Parameters
@@ -21,10 +21,10 @@ def reasons_of(found: Judgement, frequency: FloatArray, limits: KkLimits, *, tim
     found : Judgement
     frequency : ndarray, shape [point]
     limits : KkLimits
-    timed : bool
+    timed : ndarray of bool, shape [spectrum]
         Whether the times of the points are known.
     """
-    return [_sentence(found, i, frequency, limits, timed) for i in range(len(found.tier))]
+    return [_sentence(found, i, frequency, limits, bool(timed[i])) for i in range(len(found.tier))]
 
 
 def _sentence(found: Judgement, i: int, frequency: FloatArray, limits: KkLimits, timed: bool) -> str:
@@ -47,7 +47,8 @@ def _sentence(found: Judgement, i: int, frequency: FloatArray, limits: KkLimits,
     flagged = np.flatnonzero(found.flagged[i])
     if found.stretch[i]:
         low, high = frequency[flagged[-1]], frequency[flagged[0]]
-        said.append(f"without the {flagged.size} point(s) between {low:.3g} and {high:.3g} Hz it would pass")
+        many = f"{flagged.size} points between {low:.3g} and {high:.3g} Hz"
+        said.append(f"without the {many if high > low else f'point at {low:.3g} Hz'} it would pass")
     elif flagged.size:
         shown = flagged[np.argsort(-found.deviation[i, flagged], kind="stable")][:_MOST_POINTS]
         points = ", ".join(f"{frequency[k]:.4g} Hz by {_percent(found.deviation[i, k])}" for k in shown)

@@ -33,7 +33,7 @@ PER_SPECTRUM = {  # name: (unit, description)
     "drift": ("1", "relative change of Z during the sweep"),
     "u_drift": ("1", "standard uncertainty of drift"),
 }
-_BY_SPECTRUM = ("verdict", "n_rc", "representation", "stands_out")
+_BY_SPECTRUM = ("verdict", "n_rc", "representation", "timed", "stands_out")
 _TAKEN = {
     *tables.TAKEN, *PER_SPECTRUM, *_BY_SPECTRUM, "flagged", "residual", "residual_real", "residual_imag", "window",
     "window_low", "window_high", "end", "part",
@@ -75,6 +75,8 @@ class KkResult:
         Wald-Wolfowitz test: probability of as few runs of one sign, the smaller one of Re and Im.
     drift, u_drift : ndarray, shape [spectrum]
         Relative change of all of Z from the first to the last point, and its standard uncertainty.
+    timed : ndarray of bool, shape [spectrum]
+        Whether the drift rests on the times of the points in the file; otherwise these are guessed.
     residual : ndarray of complex, shape [spectrum, point]
         (Z - Z_fit)/abs(Z); NaN where a point was not used.
     flagged : ndarray of bool, shape [spectrum, point]
@@ -111,6 +113,7 @@ class KkResult:
     p_runs: FloatArray
     drift: FloatArray
     u_drift: FloatArray
+    timed: BoolArray
     residual: ComplexArray
     flagged: BoolArray
     used: BoolArray
@@ -162,6 +165,7 @@ class KkResult:
                 **{column: self.coordinates[name] for name, column in tables.columns(self.coordinates, _TAKEN).items()},
                 "verdict": self.verdict,
                 **{name: getattr(self, name) for name in PER_SPECTRUM},
+                "timed": self.timed,
                 "n_rc": self.n_rc,
                 "representation": self.representation,
                 "flagged": self.flagged.sum(axis=1),
@@ -240,7 +244,7 @@ class KkResult:
                 reason=[str(reason) for reason in array["reason"]],
                 verdict=array["verdict"].astype("U4"),
                 representation=array["representation"].astype("U10"),
-                **{name: array[name] for name in (*PER_SPECTRUM, "n_rc", "stands_out", "status")},
+                **{name: array[name] for name in (*PER_SPECTRUM, "n_rc", "timed", "stands_out", "status")},
                 **{name: array[name] for name in ("residual", "flagged", "used", "window")},
                 scores={n.removeprefix("score_"): array[n] for n in array if n.startswith("score_")},
                 options=json.loads(attributes["options"]),

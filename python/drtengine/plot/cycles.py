@@ -48,7 +48,7 @@ def cycling(result: CyclingResult, *, ax: Axes | None = None) -> Axes:
     right.tick_params(labelsize=TICK_SIZE, width=0.6, direction="in", colors="0.3")
     ax.tick_params(right=False, which="both")
     ax.set_ylim(bottom=0)
-    small_legend(ax)
+    small_legend(ax, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))  # above: points may be anywhere
     whole_numbers(ax.xaxis)
     ax.set_xlabel("cycle")
     ax.set_ylabel("capacity / mAh" + ("" if result.mass is None else " g⁻¹"))

@@ -17,49 +17,64 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-_MARKS = (("E_before", "E0"), ("E_start", "E1"), ("E_end", "E2"), ("E_after", "E4"))
 _MOST_MARKED = 8
 _MOST_POINTS = 20_000
 _SHADES = {"lithiation": "C0", "delithiation": "C3", "": "0.3"}
 _MARGIN = 4.0
+_ROOM = 0.3
 _SIGNS = ("o", "s", "^", "D", "v", "P")
 
 
-def titration(result: GittResult, *, ax: Axes | None = None) -> Axes:
+def titration(result: GittResult, *, first: int = 0, stop: int | None = None, ax: Axes | None = None) -> Axes:
     """Draw the voltage of a titration over time, pulses shaded.
 
-    Of a few pulses the rest potentials before (E0) and after (E4), the start of the transient (E1) and its end (E2)
-    are marked.
+    Of a few pulses the rest potentials before (E0) and after (E4), the start of the transient (E1), its end (E2) and
+    the first voltage of the rest (E3) are marked.
 
     Parameters
     ----------
     result : GittResult
+    first, stop : int, optional
+        Which pulses are drawn, all by default; of up to eight the potentials are marked.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure across a page otherwise.
 
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    InvalidInput
+        If there are no such pulses.
     """
     _check("titration", result, GittResult)
+    stop = len(result) if stop is None else stop
+    if not 0 <= first < stop <= len(result):
+        raise InvalidInput(f"there are no pulses from {first} to {stop - 1}; there are {len(result)}, the first is 0")
     if ax is None:
         ax = dress(new_figure(DOUBLE_COLUMN, 60).add_subplot())
-    record = result.record
-    rows = np.unique(np.linspace(0, record.time.size - 1, _MOST_POINTS).astype(int))
+    record, pulses = result.record, slice(first, stop)
+    start, end = result.time[pulses], result.time[pulses] + result.duration[pulses]
+    rest = np.concatenate([result.time[1:], record.time[-1:]])[pulses]
+    low = 0 if first == 0 else int(np.searchsorted(record.time, start[0] - 0.5 * (end[0] - start[0])))
+    high = int(np.searchsorted(record.time, rest[-1], side="right")) - 1
+    rows = np.unique(np.linspace(low, high, _MOST_POINTS).astype(int))
     ax.plot(record.time[rows] / 3600, record.voltage[rows], "-", lw=0.8, color="0.2")
-    for start, duration, direction in zip(result.time, result.duration, result.direction, strict=True):
-        ax.axvspan(start / 3600, (start + duration) / 3600, color=_SHADES[direction], alpha=0.25, lw=0)
-    if len(result) <= _MOST_MARKED:
-        rest = np.concatenate([result.time[1:], record.time[-1:]])
-        places = {
-            "E_before": result.time,
-            "E_start": result.time,
-            "E_end": result.time + result.duration,
-            "E_after": rest,
+    for begin, until, direction in zip(start, end, result.direction[pulses], strict=True):
+        ax.axvspan(begin / 3600, until / 3600, color=_SHADES[direction], alpha=0.25, lw=0)
+    if stop - first <= _MOST_MARKED:
+        opened = np.searchsorted(record.time, end, side="right")
+        marks = {
+            "E0": (start, result.E_before[pulses]),
+            "E1": (start, result.E_start[pulses]),
+            "E2": (end, result.E_end[pulses]),
+            "E3": (record.time[opened], record.voltage[opened]),
+            "E4": (rest, result.E_after[pulses]),
         }
-        for sign, (name, label) in zip(_SIGNS, _MARKS, strict=False):
-            ax.plot(places[name] / 3600, getattr(result, name), sign, ms=3.5, mfc="none", mew=0.8, label=label)
-        small_legend(ax, ncols=4)
+        for sign, (label, (time, voltage)) in zip(_SIGNS, marks.items(), strict=False):
+            ax.plot(time / 3600, voltage, sign, ms=3.5, mfc="none", mew=0.8, label=label)
+        small_legend(ax, ncols=len(marks))
     ax.set_xlabel("time / h")
     ax.set_ylabel("voltage / V")
     return ax
@@ -170,6 +185,8 @@ def diffusion(
 def interruptions(result: IciResult, *, figure: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Draw potential, R and k of an interrupted current over the charge inserted; hollow where doubtful.
 
+    The axes show what is without doubt; how many doubtful values lie beyond is written in the panel.
+
     Parameters
     ----------
     result : IciResult
@@ -199,9 +216,24 @@ def interruptions(result: IciResult, *, figure: Figure | SubFigure | None = None
                     u = getattr(result, f"u_{name}")[here]
                     ax.errorbar(x, y, u, fmt="none", ecolor=_SHADES[direction], elinewidth=0.5, alpha=FAINT)
         ax.set_ylabel(label)
+        _show_the_sound(ax, getattr(result, name), ~doubtful)
     small_legend(panels[0])
     panels[-1].set_xlabel("charge inserted / mAh")
     return figure
+
+
+def _show_the_sound(ax: Axes, values: FloatArray, sound: BoolArray) -> None:
+    """Let an axis end where the sound values do, and say how many others are not seen."""
+    good = values[sound & np.isfinite(values)]
+    if good.size < 2 or not np.ptp(good) > 0:
+        return
+    low, high = good.min() - _ROOM * np.ptp(good), good.max() + _ROOM * np.ptp(good)
+    beyond = int(((values < low) | (values > high)).sum())
+    if beyond:
+        ax.set_ylim(low, high)
+        ax.annotate(
+            f"{beyond} doubtful beyond", (0.02, 0.96), xycoords="axes fraction", va="top", fontsize=NOTE_SIZE
+        )  # fmt: skip
 
 
 def _draw_D(ax: Axes, result: Any, place: FloatArray, here: Any, colour: str, sign: str, label: str) -> None:
