@@ -263,6 +263,7 @@ def test_round_trip(tmp_path: Path, method: str) -> None:
         ({"samples": 10**9}, "at most"),
         ({"method": "auto"}, "method='log' or 'ridge'"),
         ({"method": "elements"}, "method='log' or 'ridge'"),
+        ({"method": "ridge", "free": (1e-3, 1e-1)}, "free"),
     ],
 )
 def test_what_cannot_be_asked(options: dict[str, Any], words: str) -> None:

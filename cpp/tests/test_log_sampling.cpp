@@ -57,9 +57,9 @@ struct Fitted {
 // -ln p(f | Z) from its definition.
 double direct(const Example& example, const Fitted& fitted, const LogPrior& prior, const Vector& f) {
   const Design& design = example.design;
-  const Eigen::MatrixXd F = design.A.rightCols(design.size() - kNodes);
+  const Matrix F = design.A.rightCols(design.size() - kNodes);
   const Vector right = fitted.z - design.A.leftCols(kNodes) * f.array().exp().matrix();
-  const double rss = (right - F * F.colPivHouseholderQr().solve(right)).squaredNorm();
+  const double rss = (right - F * drtengine::least_squares(F, right)).squaredNorm();
   double rough = 0;
   for (Index j = 0; j < kNodes - 2; ++j) {
     rough += std::pow((f[j] - 2 * f[j + 1] + f[j + 2]) * std::pow(kSpacing, -1.5), 2);
@@ -87,7 +87,7 @@ TEST_CASE("the density of ln gamma is its definition, and its gradient is that o
   for (const bool rescaled : {false, true}) {
     CAPTURE(rescaled);
     if (rescaled) {  // to other coordinates of the same points
-      Eigen::MatrixXd seen(kNodes, 400);
+      Matrix seen(kNodes, 400);
       random.fill_normal(seen.data(), seen.size());
       seen.row(3) *= 5;
       Panel before = z;

@@ -1,5 +1,6 @@
 #include "drtengine/ridge_sampling.hpp"
 
+#include "drtengine/dense.hpp"
 #include "drtengine/errors.hpp"
 #include "drtengine/ridge.hpp"
 #include "support.hpp"
@@ -46,12 +47,12 @@ TEST_CASE("a free gamma has the mean and the covariance of the normal equations"
   Vector w2(example.design.rows());
   RowWeights(kUnit, false, example.design, 1).squared(0, w2.data());
   const RowMatrix gram = weighted_gram(example.design, w2);
-  const RowMatrix inverse = (gram + 1e-2 * example.design.M).inverse();
+  const Matrix inverse = Cholesky(gram + 1e-2 * example.design.M).inverse();
   Vector x(example.design.size());
   x << example.modes.coefficients.row(0).transpose(),
       example.modes.free.row(0).transpose().cwiseQuotient(example.design.scale.tail(example.modes.free.cols()));
   const double rss = w2.dot((example.Z.row(0).transpose() - example.design.A * x).cwiseAbs2());
-  const double noise2 = rss / (static_cast<double>(w2.size()) - (inverse * gram).trace());
+  const double noise2 = rss / (static_cast<double>(w2.size()) - inverse.cwiseProduct(gram).sum());
   CHECK(s.mean(0, s.mean.cols() - 1) == doctest::Approx(std::sqrt(noise2)).epsilon(1e-6));
   for (Index i = 0; i < kNodes; ++i) {
     CAPTURE(i);
