@@ -20,11 +20,7 @@ from ..report import write_comparison, write_report
 from ..report.writing import check_folder
 from . import terminal
 from .commands import Coords, Force, Format, NamedRanges, Pattern, Threads, app
-<<<<<<< HEAD
 from .kinetics import COULOMB_PER_MAH, Capacity, Radius, Thickness, ULength, VolumeArea, lengths_in_metres
-=======
-from .kinetics import Capacity, Radius, Thickness, ULength, VolumeArea, lengths_in_metres
->>>>>>> readers
 from .processes import parse_processes
 
 _PANEL = {"rich_help_panel": "Options of the analysis, which go before those of the file"}
@@ -105,11 +101,7 @@ def analyze(
             {
                 **_given(title=title, along=along, processes=parse_processes(processes), check=check,
                          drop_invalid=drop_invalid, figures=figures),
-<<<<<<< HEAD
                 "read": _given(format=format, pattern=pattern, coordinates=coords and str(coords)),
-=======
-                "read": _given(format=format, coordinates=None if coords is None else str(coords), pattern=pattern),
->>>>>>> readers
                 "kk": _given(**limits),
                 "drt": _given(method=method, band=band, area=area, capacitance=capacitance, **limits),
                 **dict.fromkeys(("gitt", "ici"), _geometry(of_geometry)),
