@@ -79,8 +79,6 @@ def analyze(
         list[str] | None,
         typer.Option("--set", help="Any other option as TABLE.NAME=VALUE, such as drt.order=2.", **_PANEL),
     ] = None,
-    coords: Coords = None,
-    pattern: Pattern = None,
     format: Format = None,
     coords: Coords = None,
     pattern: Pattern = None,
