@@ -20,7 +20,7 @@ from ..report import write_comparison, write_report
 from ..report.writing import check_folder
 from . import terminal
 from .commands import Coords, Force, Format, NamedRanges, Pattern, Threads, app
-from .kinetics import Capacity, Radius, Thickness, ULength, VolumeArea, lengths_in_metres
+from .kinetics import COULOMB_PER_MAH, Capacity, Radius, Thickness, ULength, VolumeArea, lengths_in_metres
 from .processes import parse_processes
 
 _PANEL = {"rich_help_panel": "Options of the analysis, which go before those of the file"}
@@ -89,14 +89,17 @@ def analyze(
     """Analyse whole campaigns: check, invert, peaks, processes, kinetics, and one HTML report of it all."""
     with terminal.reporting():
         settings = read_settings(config) if config else Settings()
-        of_geometry = {**lengths_in_metres(sphere_radius, plane_thickness, volume_area, u_length), "capacity": capacity}
+        of_geometry = {
+            **lengths_in_metres(sphere_radius, plane_thickness, volume_area, u_length),
+            "capacity": capacity and capacity * COULOMB_PER_MAH,
+        }
         limits = {"f_min": f_min, "f_max": f_max}
         settings = settings.updated(_set(setting or []))
         settings = settings.updated(
             {
                 **_given(title=title, along=along, processes=parse_processes(processes), check=check,
                          drop_invalid=drop_invalid, figures=figures),
-                "read": _given(format=format, coordinates=None if coords is None else str(coords), pattern=pattern),
+                "read": _given(format=format, pattern=pattern, coordinates=coords and str(coords)),
                 "kk": _given(**limits),
                 "drt": _given(method=method, band=band, area=area, capacitance=capacitance, **limits),
                 **dict.fromkeys(("gitt", "ici"), _geometry(of_geometry)),
