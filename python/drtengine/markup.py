@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
-MOST_ROWS = 12
-"""Rows that a table in a notebook shows."""
+if TYPE_CHECKING:
+    import pandas as pd
 
+_MOST_ROWS = 12
 _MOST_NOTES = 50
 _CELL = "text-align:left;white-space:nowrap;padding:0 1em 0 0"
 
@@ -41,6 +43,13 @@ def page(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], notes: 
         more = f"<p>... {len(notes) - _MOST_NOTES} more</p>" if len(notes) > _MOST_NOTES else ""
         parts.append(f"<details><summary>{len(notes)} note(s)</summary><ul>{items}</ul>{more}</details>")
     return "".join([*parts, "</div>"])
+
+
+def frame_page(title: str, frame: pd.DataFrame, notes: Sequence[str]) -> str:
+    """Put the first rows of a table on a page, without columns that hold nothing there, and files beside names."""
+    shown = frame.iloc[:_MOST_ROWS].dropna(axis=1, how="all").drop(columns="file", errors="ignore")
+    rows = [[f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row] for row in shown.to_numpy()]
+    return page(title, [*map(str, shown.columns)], rows, notes, count=len(frame))
 
 
 def _row(kind: str, cells: Sequence[str]) -> str:

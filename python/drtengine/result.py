@@ -21,7 +21,7 @@ from .choice import gamma_of_elements
 from .elements import ElementFit
 from .errors import InvalidInput, Status
 from .joint import SERIES_VARIABLES, Series
-from .markup import MOST_ROWS, page
+from .markup import frame_page
 from .sampling import SAMPLING_VARIABLES, Sampling, sampling_of
 from .smooth import between_nodes, monotone_between_nodes
 from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray
@@ -182,9 +182,7 @@ class DrtResult:
         return f"<DrtResult: {fine} of {len(self)} spectra inverted, {grid}>"
 
     def _repr_html_(self) -> str:
-        frame = self.summary().iloc[:MOST_ROWS].dropna(axis=1, how="all").drop(columns="file", errors="ignore")
-        rows = [[f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row] for row in frame.to_numpy()]
-        return page(repr(self).strip("<>"), [*map(str, frame.columns)], rows, self.notes, count=len(self))
+        return frame_page(repr(self).strip("<>"), self.summary(), self.notes)
 
     @property
     def tau(self) -> FloatArray:

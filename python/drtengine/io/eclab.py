@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from ..errors import UnreadableFile
 from ..spectrum import Spectrum
 from .columns import hold_impedance, required_columns, understand_all
-from .metadata import Coordinate, known, named_values, number, parse_date
+from .metadata import Coordinate, complete, known, named_values, number, parse_date
 from .registry import Reader
 from .sweeps import spectra_from_table
 from .text import Layout, build_table, decode_head, read_lines
@@ -29,7 +28,7 @@ def read_eclab(path: Path) -> list[Spectrum]:
     The header block may be missing, and even the line of column names if the seven columns are time, cycle,
     frequency, Re, -Im, |Z| and phase, which modulus and phase prove. Coordinates: cycle, time (s, start of
     the sweep), voltage (V) and current (A) as means over the sweep where the file has them; date (the start of the
-    sweep by the computer's clock), area (cm²) and comment from the header.
+    acquisition by the computer's clock), area (cm²) and comment from the header.
 
     Raises
     ------
@@ -57,17 +56,15 @@ def read_eclab(path: Path) -> list[Spectrum]:
             "needed are freq/Hz, Re(Z)/Ohm and -Im(Z)/Ohm"
         )
     table = build_table(Layout(path, lines, start, "\t", names), required_columns(columns))
-    spectra = spectra_from_table(table, columns, notes + remarks)
-    header = named_values(lines[: start - 1], " : ")
-    begin = parse_date(header.get("Acquisition started on", ""), month_first=True)[0]  # so in every language
-    return [replace(s, coordinates={**_coordinates(header, begin, s), **s.coordinates}) for s in spectra]
+    return complete(spectra_from_table(table, columns, notes + remarks), _coordinates(lines[: start - 1]))
 
 
-def _coordinates(header: Mapping[str, str], begin: np.datetime64 | None, spectrum: Spectrum) -> dict[str, Coordinate]:
+def _coordinates(lines: Sequence[str]) -> dict[str, Coordinate]:
     """Collect what the header says; the area that EC-Lab writes where nobody typed one does not count."""
-    area, time = number(header.get("Electrode surface area")), spectrum.coordinates.get("time", 0.0)
-    date = None if begin is None else begin + np.timedelta64(round(float(time) * 1e6), "us")
-    return known(date=date, area=None if area in _NOT_TYPED else area, comment=header.get("Comments"))
+    header = named_values(lines, " : ")
+    begin, _ = parse_date(header.get("Acquisition started on", ""), month_first=True)  # so in every language
+    area = number(header.get("Electrode surface area"))
+    return known(date=begin, area=None if area in _NOT_TYPED else area, comment=header.get("Comments"))
 
 
 def _header_lines(path: Path, lines: Sequence[str]) -> int:

@@ -28,20 +28,19 @@ def doubtful_units(campaign: Campaign) -> list[str]:
     """
     if len(campaign) < _LEAST:
         return []
-    with np.errstate(divide="ignore", invalid="ignore"):
-        modulus = np.log10(np.abs(campaign.Z))
-        frequency = np.log10(np.where(campaign.frequency > 0, campaign.frequency, np.nan))
     notes = []
-    level = _medians(modulus)
+    level = _medians(np.abs(campaign.Z))
     if (off := _offsets(level)) is not None:
         for step, unit in _STEPS.items():
             odd = np.abs(off - step) < _NEAR
             if odd.any():
                 times = f"{10 ** abs(step):g} times {'larger' if step > 0 else 'smaller'}"
                 notes.append(f"{_who(campaign, odd)}: abs(Z) is {times} than that of most others; is it in {unit}?")
-    known = np.isfinite(frequency)
-    high = _offsets(np.where(known, frequency, -np.inf).max(axis=1))
-    low = _offsets(np.where(known, frequency, np.inf).min(axis=1))
+    if campaign.is_shared:
+        return notes
+    known = np.isfinite(campaign.frequency) & (campaign.frequency > 0)
+    high = _offsets(np.where(known, campaign.frequency, 0.0).max(axis=1))
+    low = _offsets(np.where(known, campaign.frequency, np.inf).min(axis=1))
     if high is not None and low is not None:
         for step, what in ((-3.0, "are they in kHz?"), (3.0, "are they in mHz?"), (_ANGULAR, "are they in rad/s?")):
             odd = (np.abs(high - step) < _NEAR_FREQUENCY) & (np.abs(low - step) < _NEAR_FREQUENCY)
@@ -51,11 +50,12 @@ def doubtful_units(campaign: Campaign) -> list[str]:
 
 
 def _offsets(level: FloatArray) -> FloatArray | None:
-    """Return how many decades each spectrum lies above the median, None if they do not agree with each other."""
-    known = np.isfinite(level)
+    """Return how many decades each positive level lies above the median, None if they do not agree with each other."""
+    known = np.isfinite(level) & (level > 0)
     if not known.any():
         return None
-    off = np.where(known, level, np.nan) - np.median(level[known])
+    off = np.full(level.shape, np.nan)
+    off[known] = np.log10(level[known] / np.median(level[known]))
     return off if np.mean(np.abs(off) < _SPREAD) >= _AGREE else None
 
 

@@ -206,11 +206,14 @@ def _notes_of_signs(campaign: Campaign) -> list[str]:
 
 def _notes_of_copies(campaign: Campaign) -> list[str]:
     """List spectra whose every number is that of an earlier one."""
-    first: dict[tuple[bytes, bytes], int] = {}
+    first: dict[int, int] = {}
     copies = []
     for i in range(len(campaign)):
-        original = first.setdefault((campaign.frequency[i].tobytes(), campaign.Z[i].tobytes()), i)
-        if original != i:
+        content = b"" if campaign.is_shared else campaign.frequency[i].tobytes()
+        original = first.setdefault(hash(content + campaign.Z[i].tobytes()), i)
+        if original != i and all(
+            np.array_equal(table[i], table[original], equal_nan=True) for table in (campaign.frequency, campaign.Z)
+        ):
             copies.append(f"{campaign.label(i)} is {campaign.label(original)}")
     if not copies:
         return []
