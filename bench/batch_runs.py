@@ -182,8 +182,8 @@ def scaling(options: argparse.Namespace, where: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
                 report = finished(
                     started(
-                        folder, count=count, chunk=BLOCK, n_processes=processes, n_threads=threads, method="ridge", lambda_=1e-3,
-                        keep="gamma", float32=True,
+                        folder, count=count, chunk=BLOCK, n_processes=processes, n_threads=threads, method="ridge",
+                        lambda_=1e-3, keep="gamma", float32=True,
                     )
                 )  # fmt: skip
                 times[name].append(report["seconds"])
