@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 import drtengine as dt
 from drtengine import plot, simulate
-from drtengine.cli import commands, output, terminal
+from drtengine.cli import analyze, commands, output, terminal  # noqa: F401  # analyze adds its command
 from drtengine.cli.demo import cells, misplacement
 
 FREQUENCY = np.geomspace(1e4, 1e-1, 41)
@@ -74,10 +74,10 @@ def test_drt_writes_everything(files: list[Path], tmp_path: Path) -> None:
     assert names(out.parent) == {"out"}
     result = dt.load(out / "drt.nc")
     assert list(result.campaign.names or ()) == ["cell1", "cell2", "cell10"]
-    gamma = pd.read_csv(out / "gamma.csv")
+    gamma = pd.read_csv(out / "gamma.csv", float_precision="round_trip")
     np.testing.assert_array_equal(gamma["gamma"].to_numpy().reshape(3, -1), result.gamma)
     assert {"name", "tau", "gamma", "in_window"} <= set(gamma)
-    summary = pd.read_csv(out / "summary.csv")
+    summary = pd.read_csv(out / "summary.csv", float_precision="round_trip")
     np.testing.assert_array_equal(summary["R_pol"], result.R_pol)
     assert "3 spectra: 3 ok" in done.output
     assert f"written to {out}" in done.output
@@ -126,6 +126,17 @@ def test_joint_map_goes_along_the_coordinate(files: list[Path], tmp_path: Path) 
     assert written.series is not None
     assert written.series.along == "cycle"
     assert np.array_equal(written.gamma, dt.fit_drt(dt.read(data), method="joint", along="cycle").gamma)
+
+
+@pytest.mark.usefixtures("quick")
+def test_gamma_may_be_negative_in_a_range(files: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = run("drt", files[0], "--out", out, "--free-range", "1:100")
+    assert done.exit_code == 0, done.output
+    assert dt.load(out / "drt.nc").options["free"] == [1.0, 100.0]
+    wrong = run("drt", files[0], "--out", out, "--free-range", "1")
+    assert wrong.exit_code == 2
+    assert "--free-range '1' is not FROM:TO in s" in wrong.output
 
 
 @pytest.mark.usefixtures("quick")
@@ -351,7 +362,9 @@ def test_coordinates_from_file_names_and_a_table(files: list[Path], tmp_path: Pa
     assert done.exit_code == 0, done.output
     summary = pd.read_csv(tmp_path / "out" / "summary.csv")
     assert summary["cell"].tolist() == ["A", "B", "C"]
-    for command in ("drt", "peaks", "kk", "circuit", "warburg"):
+    done = run("drt", *files, "--pattern", "cell1{cycle}", "--out", tmp_path / "out")
+    assert "cycle is unknown for 2 spectra, so that figures run along the number of the spectrum" in done.stdout
+    for command in ("drt", "peaks", "kk", "circuit", "warburg", "analyze"):
         first = ("R0",) if command == "circuit" else ()
         done = run(command, *first, *files, "--pattern", "{cell}.mpt", "--out", tmp_path / "none")
         assert done.exit_code == 2, command

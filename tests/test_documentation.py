@@ -47,6 +47,20 @@ def test_verbs_have_examples() -> None:
     assert without == []
 
 
+@pytest.mark.parametrize(
+    ("page", "module"), [("index", "drtengine"), ("plot", "drtengine.plot"), ("simulate", "drtengine.simulate")]
+)
+def test_public_names_stand_on_the_pages_of_the_api(page: str, module: str) -> None:
+    path = ROOT / "docs" / "api" / f"{page}.md"
+    if not path.exists():
+        pytest.skip("the pages are not here: the tests run against an installed package")
+    found = importlib.import_module(module)
+    public = {name for name in found.__all__ if not name.startswith("__") and name != "simulate"}
+    if module == "drtengine.plot":
+        public = {name for name in public if callable(getattr(found, name))}
+    assert public <= set(path.read_text(encoding="utf-8").split())
+
+
 def text_of(page: Path) -> str:
     """Return a page with what it includes."""
     return re.sub(

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
-OPTIONAL = ("matplotlib", "plotly", "typer", "rich", "cvxpy", "jinja2", "zarr", "dask", "distributed", "openpyxl")
+OPTIONAL = (
+    *("matplotlib", "plotly", "typer", "rich", "cvxpy", "jinja2", "xlsxwriter", "threadpoolctl", "openpyxl"),
+    *("zarr", "pyarrow", "cloudpickle", "dask", "distributed", "fastnda", "polars"),
+)
 
 WITHOUT = f"""
 from importlib.machinery import PathFinder
@@ -61,12 +64,14 @@ result.to_dataset(), result.to_frame(), result.summary()
     [
         ("from drtengine import plot; plot.new_figure()", "plot"),
         ("from drtengine import plot; plot.gamma(dt.fit_drt(dt.simulate.standin().campaign))", "plot"),
+        ("dt.run_batch(dt.simulate.standin().campaign, 'a.zarr')", "zarr"),
+        ("import zipfile; zipfile.ZipFile('a.xlsx', 'w').writestr('xl/workbook.xml', ''); dt.read('a.xlsx')", "xlsx"),
         (
             "from drtengine.reference import solve; solve(dt.simulate.standin().campaign[0], lambda_=1e-3)",
             "reference",
         ),
     ],
-    ids=["figure", "plot", "reference"],
+    ids=["figure", "plot", "batch", "workbook", "reference"],
 )
 def test_what_is_missing_is_named(call: str, extra: str, tmp_path: Path) -> None:
     done = run_without_extras(f"import drtengine as dt; {call}", tmp_path)

@@ -182,7 +182,7 @@ class DrtResult:
         return f"<DrtResult: {fine} of {len(self)} spectra inverted, {grid}>"
 
     def _repr_html_(self) -> str:
-        frame = self.summary().iloc[:MOST_ROWS]
+        frame = self.summary().iloc[:MOST_ROWS].dropna(axis=1, how="all").drop(columns="file", errors="ignore")
         rows = [[f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row] for row in frame.to_numpy()]
         return page(repr(self).strip("<>"), [*map(str, frame.columns)], rows, self.notes, count=len(self))
 
@@ -204,7 +204,7 @@ class DrtResult:
     @property
     def is_positive(self) -> bool:
         """Whether gamma was asked to be nowhere negative."""
-        return bool(self.options["nonneg"]) and self.options.get("free") is None
+        return self.options["nonneg"] and self.options.get("free") is None
 
     @property
     def unit(self) -> str:
@@ -250,10 +250,10 @@ class DrtResult:
             If a tau is not positive and finite.
         """
         at = positive_array(tau, "tau")
-        if self.options["method"] == "ridge":
-            return self._times(self.basis.values(at).T, slice(None))
-        summed = self.method == "elements"
-        values = between_nodes(self.tau, np.where(summed[:, None], np.nan, self.gamma), at)
+        summed, ridge = self.method == "elements", self.method == "ridge"
+        values = between_nodes(self.tau, np.where((summed | ridge)[:, None], np.nan, self.gamma), at)
+        if ridge.any():
+            values[ridge] = self._times(self.basis.values(at).T, np.flatnonzero(ridge))
         if self.elements is not None and summed.any():
             values[summed] = _of_elements(self.elements, at)[0][summed]
         return values
@@ -290,7 +290,7 @@ class DrtResult:
             low[known], high[known] = log_normal(value[known], u[known], self.options["band"])
         return low, high
 
-    def _times(self, matrix: FloatArray, rows: IntArray | slice) -> FloatArray:
+    def _times(self, matrix: FloatArray, rows: IntArray) -> FloatArray:
         """Coefficients of some spectra times a matrix [node, output]."""
         return core.multiply_rows(np.ascontiguousarray(self.coefficients[rows]), np.ascontiguousarray(matrix))
 

@@ -81,6 +81,16 @@ def locate_peak_samples(result: DrtResult, low: float = 0.0, high: float = np.in
     ------
     InvalidInput
         If the result has no draws, or fewer than three nodes stand in the range.
+
+    Examples
+    --------
+    >>> import numpy as np, drtengine as dt
+    >>> cell = dt.simulate.Circuit([dt.simulate.Resistor(10), dt.simulate.ZARC(50, 1e-2, 0.8)])
+    >>> spectra = dt.simulate.campaign([cell], np.geomspace(1e5, 1e-2, 71), level=0.005)
+    >>> result = dt.fit_drt(spectra, method="log", band=0.95, band_kind="sampled", samples=500)
+    >>> height, tau = dt.locate_peak_samples(result, 1e-3, 1e-1)
+    >>> bool(abs(np.median(tau) / 1e-2 - 1) < 0.1)
+    True
     """
     samples, tau = _samples(result), result.tau
     inside = np.flatnonzero((tau >= low) & (tau <= high))

@@ -105,6 +105,11 @@ def compare(a: str | Path, b: str | Path, *, along: str | None = None) -> Compar
     ------
     InvalidInput
         If a folder holds no analysis, or the two have nothing in common, see `compare_maps`.
+
+    Examples
+    --------
+    >>> import drtengine as dt
+    >>> comparison = dt.compare("report_of_SA", "report_of_borax", along="voltage")  # doctest: +SKIP
     """
     first, second = read_analysis(a), read_analysis(b)
     difference = compare_maps(first.result, second.result, along=along or first.along)

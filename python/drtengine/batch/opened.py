@@ -49,6 +49,11 @@ def open_store(path: str | os.PathLike[str]) -> BatchStore:
         If it has the layout of another version of drtengine.
     MissingExtra
         If zarr or pyarrow is not installed.
+
+    Examples
+    --------
+    >>> import drtengine as dt
+    >>> store = dt.open_store("fleet.zarr")  # doctest: +SKIP
     """
     require_zarr()
     folder = Path(path).expanduser().absolute()

@@ -21,13 +21,13 @@ from ..io.reading import natural_key
 from ..kk import check_kk
 from ..peaks import Processes, find_peaks, integrate_processes, track_peaks
 from ..result import DrtResult
-from ..series import arrange
+from ..series import INDEX, arrange
 from . import SOME_FAIL, terminal
 from .checks import check_first, report_check
 from .demo import demonstrate, tell
 from .info import describe
 from .output import new_folder, write_check, write_result
-from .processes import parse_processes, report_peaks, saved_result, write_peaks
+from .processes import parse_processes, report_peaks, saved_result, seconds, write_peaks
 
 DEFAULT, KK_DEFAULT, PEAK_DEFAULT, TRACK_DEFAULT = (
     {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
@@ -154,14 +154,14 @@ def drt(
             "method": method, "per_spectrum": per_spectrum, "along": along if method == "joint" else None,
             "band": band, "band_kind": band_kind, "basis": basis, "order": order, "lambda_": _number_or_name(lambda_),
             "weights": weights, "part": part, "tau": _tau(tau), "nonneg": nonneg,
-            "free": _range("--free-range", free), "inductance": inductance,
+            "free": seconds("--free-range", free), "inductance": inductance,
             "capacitance": capacitance, "f_min": f_min, "f_max": f_max, "area": area, "n_threads": threads,
         }  # fmt: skip
         ranges = parse_processes(processes)
         start = perf_counter()
         with new_folder(out, force=force) as folder:
             campaign = _read(files, format, coords, pattern)
-            arrange(campaign.coordinates, len(campaign), along)  # before the work, in case there is no such coordinate
+            series = arrange(campaign.coordinates, len(campaign), along)  # now, in case there is no such coordinate
             if kk or drop_invalid:
                 campaign = check_first(campaign, folder, along, threads, f_min, f_max, drop=drop_invalid)
             inversion = perf_counter()
@@ -171,6 +171,7 @@ def drt(
             _check_any_answer(result)
             table = integrate_processes(result, ranges) if ranges else None
             remarks = write_result(result, folder, along, table)
+            remarks += _why_numbered(series.along, campaign) if along is None else []
         _report(result, table)
         terminal.show_notes([*result.notes, *(table.notes if table else ()), *remarks])
         each = f"{inversion / len(result) * 1e3:.3g} ms a spectrum"
@@ -292,6 +293,18 @@ def _read(files: list[str], format: str | None, coords: Path | None = None, patt
         return read(files, format=format, coordinates=coords, pattern=pattern, progress=hook)
 
 
+def _why_numbered(along: str, campaign: Campaign) -> list[str]:
+    """Say which coordinate the figures do not run along, if all that keeps them is spectra without it."""
+    if along != INDEX:
+        return []
+    for name in ("voltage", "soc", "cycle"):
+        column = campaign.coordinates.get(name)
+        if column is not None and column.dtype.kind == "f" and 0 < np.isnan(column).sum() < column.size:
+            count = np.isnan(column).sum()
+            return [f"{name} is unknown for {count} spectra, so that figures run along the number of the spectrum"]
+    return []
+
+
 def _invert(files: list[str], format: str | None, coords: Path | None, pattern: str | None) -> DrtResult:
     """Read and invert files with the default options."""
     campaign = _read(files, format, coords, pattern)
@@ -320,17 +333,6 @@ def _tau(text: str | None) -> Any:
         raise InvalidInput(
             f"--tau {text!r} is not LOWEST:HIGHEST:COUNT, such as 1e-6:1e2:81 for 81 values from 1 µs to 100 s"
         ) from None
-
-
-def _range(name: str, text: str | None) -> tuple[float, float] | None:
-    """FROM:TO to two numbers."""
-    if text is None:
-        return None
-    try:
-        low, high = map(float, text.split(":"))
-    except ValueError:
-        raise InvalidInput(f"{name} {text!r} is not FROM:TO, such as 1:100 for 1 s to 100 s") from None
-    return low, high
 
 
 def _check_any_answer(result: DrtResult) -> None:

@@ -69,6 +69,11 @@ def write_report(
     -----
     The folder holds report.html; options.toml, with which the same can be done again; drt.nc and kk.nc (`load`); a
     NetCDF file for each part of the kinetics; tables.xlsx and the same tables as CSV in tables/; figures in figures/.
+
+    Examples
+    --------
+    >>> import drtengine as dt
+    >>> dt.write_report(dt.analyze("my_spectra/"), "report")  # doctest: +SKIP
     """
     tell = progress or (lambda stage, done, total: None)
     with _report_folder(folder, force) as place:
@@ -102,6 +107,11 @@ def write_comparison(
     """Write a folder that sets two campaigns side by side: report.html, tables, maps and difference.nc.
 
     For arguments, return and errors see `write_report`.
+
+    Examples
+    --------
+    >>> import drtengine as dt
+    >>> dt.write_comparison(dt.compare("report_of_SA", "report_of_borax"), "difference")  # doctest: +SKIP
     """
     with _report_folder(folder, force) as place:
         comparison.difference.to_netcdf(place / "difference.nc", engine="h5netcdf")
