@@ -173,7 +173,7 @@ def scaling(options: argparse.Namespace, where: Path) -> None:
     """Wall time of the whole call, the median of a few rounds taken in turn."""
     ways = {"1 process": (1, 1), "1 process, 2 threads": (1, 2), "2 processes": (2, 1)}
     print("| spectra | " + " | ".join(f"{name} (s)" for name in ways) + " | " + " | ".join(ways) + " |")
-    for count in (10**power for power in range(3, options.largest + 1)):
+    for count in (10**power for power in range(options.smallest, options.largest + 1)):
         times: dict[str, list[float]] = {name: [] for name in ways}
         cpu: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(options.rounds if count < 10**5 else 1):
@@ -182,8 +182,8 @@ def scaling(options: argparse.Namespace, where: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
                 report = finished(
                     started(
-                        folder, count=count, n_processes=processes, n_threads=threads, method="ridge", lambda_=1e-3,
-                        keep="gamma", float32=True,
+                        folder, count=count, chunk=BLOCK, n_processes=processes, n_threads=threads, method="ridge",
+                        lambda_=1e-3, keep="gamma", float32=True,
                     )
                 )  # fmt: skip
                 times[name].append(report["seconds"])
@@ -208,6 +208,7 @@ def main() -> None:
     parser.add_argument("--keep", default="gamma")
     parser.add_argument("--double", dest="float32", action="store_false")
     parser.add_argument("--seed", type=int, default=1, help="of the moments at which it is killed")
+    parser.add_argument("--smallest", type=int, default=3, help="power of ten from which scaling goes")
     parser.add_argument("--largest", type=int, default=5, help="power of ten up to which scaling goes")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--where", type=Path, default=None, help="folder for the stores, removed afterwards")

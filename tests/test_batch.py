@@ -225,11 +225,11 @@ def test_second_call_finds_it_done(tmp_path: Path) -> None:
 def test_dry_run_tells_and_writes_nothing(tmp_path: Path) -> None:
     plan = run_batch(lazy(10_000), tmp_path / "x.zarr", dry_run=True, **RIDGE)
     assert list(tmp_path.iterdir()) == []
-    assert (plan.spectra, plan.chunk, plan.chunks, plan.done, plan.nodes) == (10_000, 256, 40, 0, 92)
+    assert (plan.spectra, plan.chunk, plan.chunks, plan.done, plan.nodes) == (10_000, 1024, 10, 0, 92)
     assert plan.total_seconds > 0
     store = run_batch(lazy(1000), tmp_path / "y.zarr", chunk=256, n_processes=1, **RIDGE)
     size = sum(path.stat().st_size for path in store.path.rglob("*") if path.is_file())
     assert 0.5 < run_batch(lazy(1000), tmp_path / "z.zarr", chunk=256, dry_run=True, **RIDGE).bytes / size < 2
-    assert "10000 spectra in 40 chunks of 256" in str(plan)
+    assert "10000 spectra in 10 chunks of 1024" in str(plan)
     half = run_batch(lazy(1000), tmp_path / "y.zarr", dry_run=True, **RIDGE)
     assert (half.chunks, half.done) == (4, 4)

@@ -130,7 +130,7 @@ def begun(tmp_path: Path) -> Path:
 def test_other_options_are_refused_with_the_difference(begun: Path, changed: dict[str, Any], told: str) -> None:
     with pytest.raises(InvalidInput, match=told):
         run_batch(make(0, 20), begun, n_processes=1, **{**RIDGE, **changed})
-    assert run_batch(make(0, 20), begun, n_processes=1, chunk=256, **RIDGE).is_complete  # as it has them
+    assert run_batch(make(0, 20), begun, n_processes=1, chunk=1024, **RIDGE).is_complete  # as it has them
 
 
 def test_other_data_are_refused_with_the_difference(begun: Path) -> None:

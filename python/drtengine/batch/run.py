@@ -72,7 +72,7 @@ def run_batch(
         Folder of the store, on a file system that all processes share; such as "cells.zarr".
     chunk : int, optional
         Spectra in a chunk: what a process takes at a time, and what one file of an array holds. By default a 64th
-        of all, at least 256 and at most 4096.
+        of all, at least 1024 and at most 4096.
     n_processes : int, optional
         By default the CPUs that this process may use. One works without others.
     n_threads : int

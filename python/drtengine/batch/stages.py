@@ -19,7 +19,7 @@ from .work import Job, Report, invert, invert_chunk, prepared
 
 _MOST_LOSSES = 3
 """How often in turn workers may be lost without a chunk being finished."""
-_SMALLEST_CHUNK, _LARGEST_CHUNK, _CHUNKS = 256, 4096, 64
+_SMALLEST_CHUNK, _LARGEST_CHUNK, _CHUNKS = 1024, 4096, 64
 
 Progress = Callable[[int, int], object]
 
