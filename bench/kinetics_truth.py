@@ -226,6 +226,57 @@ def study(table: Table) -> None:
         table.ratio(f"{r.geometry.shape}, {r.geometry.size:g} m", what, float(np.median(r.D)), D, 0.04)
 
 
+def study_voltammograms(table: Table) -> None:
+    """Two peaks with b = 0.70 and 0.62, and 71 % at 0.9 mV/s: k1 and k2 from b, a flat current from the share."""
+    from scipy.optimize import brentq
+
+    rates = np.array([0.1, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]) * 1e-3
+    exponents = (0.70, 0.62)
+
+    def slope(ratio: float) -> float:
+        return float(np.polyfit(np.log(rates), np.log(ratio * rates + np.sqrt(rates)), 1)[0])
+
+    ratios = [brentq(lambda x, b=b: slope(x) - b, 0, 1e3) for b in exponents]
+
+    def peak(E: Any, place: float, width: float) -> Any:
+        return np.exp(-(((E - place) / width) ** 2))
+
+    def make(flat: float) -> simulate.SimulatedCv:
+        def surface(E: Any) -> Any:
+            peaks = ratios[0] * peak(E, 0.25, 0.05) + ratios[1] * peak(E, 0.55, 0.05)
+            return 1e-3 * (peaks + flat * (1 - peak(E, 0.25, 0.12) - peak(E, 0.55, 0.12)).clip(0))
+
+        return simulate.cv(rates, surface, lambda E: 1e-3 * (peak(E, 0.25, 0.05) + peak(E, 0.55, 0.05)))
+
+    r = dt.analyze_cv(make(brentq(lambda x: make(x).share[-1, 2] - 0.71, 0, 1e3)).frame)
+    table.ratio("CV, eight rates", "share at 0.9 mV/s", r.share[-1, 2], 0.71, 0.007)
+    for b, found in zip(exponents, r.b_peak[r.peak_branch == "anodic"], strict=True):
+        table.ratio("CV, eight rates", "b at an anodic peak", found, b, 0.01)
+
+
+def others(table: Table) -> None:
+    """Titration and interruption that ampworks simulates for one cell, and the text file of ici_studio."""
+    folder = FOLDER / "kinetics"
+    results = {}
+    for name, file, analyse in (
+        ("GITT", "gitt_discharge.csv.gz", dt.fit_gitt), ("ICI", "ici_discharge.csv", dt.fit_ici),
+    ):  # fmt: skip
+        t = pd.read_csv(folder / "ampworks" / file)
+        r = analyse(time_s=t["Seconds"], current_A=t["Amps"], voltage_V=t["Volts"], sphere_radius=1.8e-6)
+        results[name] = r
+        table.row(
+            f"ampworks, {name}", f"{len(r)} rows, {r.trusted.sum()} without doubt", f"{np.nanmedian(r.D):.3g} m2/s"
+        )
+    table.row("ampworks", "GITT and ICI", str(dt.compare_diffusion(**results).differences[0]))
+    t = pd.read_csv(folder / "ici_studio" / "ici_reference_a.txt", sep="\t")
+    r = dt.fit_ici(time_s=t["time/s"], current_A=t["I/mA"] / 1e3, voltage_V=t["Ewe/V"])
+    table.row(
+        "ici_studio",
+        f"{len(r)} pauses, {(r.flag == '').sum()} without doubt",
+        f"R {np.median(r.R):.3g} ohm, k {np.median(r.k):.3g} ohm s^-1/2",
+    )
+
+
 def measured_spectra() -> dict[str, Callable[[], dt.Campaign]]:
     """All measured spectra that the readers take."""
     zhang = FOLDER / "zhang2020_25C08_45C01"
@@ -274,6 +325,9 @@ def main() -> int:
     coverage(table)
     table.begin("A published study", "cell", "what", "ours", "truth", "ratio", "gate")
     study(table)
+    study_voltammograms(table)
+    table.begin("Titrations of others", "file", "what", "found")
+    others(table)
     table.begin(
         "Warburg lines in measured spectra", "set", "spectra", "warburg", "finite-space", "none",
         "of these -Z'' steeper", "too noisy",

@@ -103,6 +103,14 @@ def test_ctrl_c_stops_all_processes_and_the_store_goes_on(undisturbed: dt.BatchS
     assert_same_store(run_batch(lazy(COUNT), folder, chunk=CHUNK, n_processes=1, **RIDGE), undisturbed)
 
 
+def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
+    process = start(tmp_path / "x.zarr", 2)
+    wait_for_commits(tmp_path / "x.zarr", 3, process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    wait_for_end(process.pid)
+
+
 def die_once(marker: str, start: int, stop: int) -> dt.Campaign:
     """Make spectra; the first process to reach the middle ends without a word."""
     if start >= 200:

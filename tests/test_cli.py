@@ -129,6 +129,17 @@ def test_joint_map_goes_along_the_coordinate(files: list[Path], tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("quick")
+def test_gamma_may_be_negative_in_a_range(files: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = run("drt", files[0], "--out", out, "--free-range", "1:100")
+    assert done.exit_code == 0, done.output
+    assert dt.load(out / "drt.nc").options["free"] == [1.0, 100.0]
+    wrong = run("drt", files[0], "--out", out, "--free-range", "1")
+    assert wrong.exit_code == 2
+    assert "--free-range '1' is not FROM:TO in s" in wrong.output
+
+
+@pytest.mark.usefixtures("quick")
 def test_default_method_with_a_band_and_processes(files: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = run("drt", *files, "--out", out, "--band", 0.9, "--per-spectrum", "--processes", "a=1e-3:1e-1")

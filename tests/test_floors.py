@@ -22,11 +22,11 @@ FLOORS = (
     (
         *("spectrum", "basis", "signs", "markup", "places", "resampling", "campaign"),
         *("tables", "options", "points", "series", "densities"),
-        *("design", "selection", "elements", "smooth", "bands", "loops", "methods", "choice", "joint"),
+        *("design", "selection", "elements", "smooth", "sampling", "bands", "loops", "methods", "choice", "joint"),
         *("regression", "tabular", "geometry", "records", "transients", "voltammetry", "folders"),
     ),
     (
-        *("io", "result", "posterior", "drt", "scores", "peaks", "reference", "kk"),
+        *("io", "result", "samples", "posterior", "drt", "scores", "peaks", "reference", "kk"),
         *("circuits", "warburg", "gitt", "ici", "cv", "cycling"),
     ),
     ("store", "maps", "simulate", "diffusion", "resistances"),
@@ -37,7 +37,7 @@ FLOORS = (
     ("cli",),
 )
 SIDEWAYS = {  # allowed above the second floor
-    *(("drt", "result"), ("reference", "result"), ("posterior", "result")),
+    *(("drt", "result"), ("reference", "result"), ("posterior", "result"), ("samples", "result")),
     *(("peaks", "result"), ("peaks", "posterior"), ("scores", "drt")),
     *(("circuits", "drt"), ("circuits", "result"), ("warburg", "result"), ("warburg", "circuits")),
 }

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import drtengine as dt
 from binary_files import isc, ism, isw, mpr, settings_body
+from damage import CHANGES, Change, damage
 from drtengine.errors import DataWarning, UnreadableFile
 from drtengine.io.mpr import read_mpr, read_recording
 from drtengine.io.zahner import read_zahner
@@ -36,44 +36,6 @@ SPECTRA = [
     (76, "<f4", np.ones(N)),
 ]
 CYCLING = [(4, "<f8", np.arange(N)), (6, "<f4", np.ones(N)), (13, "<f8", np.arange(N)), (24, "<f8", np.arange(N))]
-
-Change = tuple[str, float, int]
-CHANGES = st.lists(
-    st.tuples(
-        st.sampled_from(("byte", "byte", "byte", "word", "cut", "remove", "repeat", "text")),
-        st.floats(0, 1, exclude_max=True),
-        st.integers(0, 2**32 - 1),
-    ),
-    min_size=1,
-    max_size=6,
-)
-WORDS = (0, 1, 2, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF, 0x7FC00000)
-
-
-def damage(data: bytes, changes: list[Change], weak: tuple[int, ...]) -> bytes:
-    """Change bytes; every second place is one of the weak ones, where counts and lengths stand."""
-    out = bytearray(data)
-    for kind, where, value in changes:
-        if not out:
-            break
-        at = int(where * len(out))
-        if value % 2 and kind in ("byte", "word"):
-            at = weak[int(where * len(weak))] % len(out)
-        if kind == "byte":
-            out[at] = (value >> 8) % 256
-        elif kind == "word":
-            order = "little" if value & 2 else "big"
-            word = WORDS[(value >> 8) % len(WORDS)].to_bytes(4, order)
-            out[at : at + 4] = word[: len(out) - at]
-        elif kind == "cut":
-            del out[at:]
-        elif kind == "remove":
-            del out[at : at + value % 64]
-        elif kind == "repeat":
-            out[at:at] = out[at : at + value % 64]
-        else:
-            out[at : at + 9] = b"VMP data "[: len(out) - at]
-    return bytes(out)
 
 
 def check_spectra(spectra: list[Spectrum], points: int) -> None:

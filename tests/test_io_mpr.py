@@ -113,7 +113,7 @@ def test_loops_become_cycles(tmp_path: Path) -> None:
     assert [s.coordinates["cycle"] for s in found] == [1, 2, 3]
     assert [len(s) for s in found] == [11, 11, 11]
     assert [s.coordinates["time"] for s in found] == [0, 110, 220]
-    assert [str(s.coordinates["date"])[11:19] for s in found] == ["06:00:00", "06:01:50", "06:03:40"]
+    assert {s.coordinates["date"] for s in found} == {np.datetime64("2025-01-01T06:00:00")}
     assert "cycle is the number of EC-Lab's loop" in found[0].notes
 
 
@@ -337,8 +337,7 @@ def test_pair_of_binary_and_text(shared_data: Path) -> None:
     assert text.point_time is not None
     assert relative(binary.point_time, text.point_time) < 4e-16
     assert read_recording(folder / "PEIS_LPSCl_IonBlocking_-25C.mpr").start == np.datetime64("2025-05-15T01:18:45.867")
-    late = np.timedelta64(round(text.point_time[0, 0] * 1e6), "us")
-    assert binary.coordinates["date"][0] == np.datetime64("2025-05-15T01:18:45.867") + late
+    assert binary.coordinates["date"] == text.coordinates["date"]
 
 
 def test_pairs_of_binary_and_wide_csv(shared_data: Path) -> None:
@@ -366,7 +365,7 @@ def test_file_without_a_twin(shared_data: Path) -> None:
     np.testing.assert_allclose(columns["|Z|/Ohm"], np.hypot(columns["Re(Z)/Ohm"], columns["-Im(Z)/Ohm"]), rtol=1e-7)
     (found,) = dt.read(path)
     assert len(found) == 89
-    assert str(found.coordinates["date"]).startswith("2025-04-14T12:01:11")
+    assert str(found.coordinates["date"]).startswith("2025-04-14T12:01:05.290")
 
 
 def test_drift_uses_the_times_of_the_points(shared_data: Path) -> None:

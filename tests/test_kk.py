@@ -224,6 +224,17 @@ def test_neither_threads_nor_neighbours_change_a_bit() -> None:
             assert getattr(whole, name)[i].tobytes() == getattr(alone, name)[0].tobytes(), name
 
 
+def test_a_search_by_mu_gives_the_same_bits_in_any_company() -> None:
+    """Spectra stop at different numbers, and those that go on fill the places of those that have stopped."""
+    Z = valid_spectra(139)
+    whole = dt.check_kk(dt.Campaign.from_arrays(F, Z), n_rc="mu", n_threads=2)
+    assert np.unique(whole.n_rc).size > 10
+    for i in (0, 46, 47, 48, 100, 138):
+        alone = dt.check_kk(dt.Spectrum(F, Z[i]), n_rc="mu", n_threads=1)
+        for name in ("n_rc", "mu", "residual", "chi2"):
+            assert getattr(whole, name)[i].tobytes() == getattr(alone, name)[0].tobytes(), (i, name)
+
+
 def test_check_gives_the_same_bits_however_it_is_cut() -> None:
     Z = valid_spectra(30, noise=4e-3)
     Z[::3] *= 1 + 0.3 * np.linspace(0, 1, F.size) ** 3

@@ -93,7 +93,8 @@ def test_broken_spectra_and_hopeless_problems_are_statuses() -> None:
         ({"free": (-1, 1)}, "0 <= from < to"),
         ({"free": (1e6, 1e7)}, "holds none of the nodes"),
         ({"free": LOOP, "method": "log"}, "positive by construction"),
-        ({"free": LOOP, "band": 0.95}, "bands"),
+        ({"free": LOOP, "band": 0.95}, "no bands"),
+        ({"free": LOOP, "method": "ridge", "band": 0.95, "band_kind": "sampled"}, "no bands"),
     ],
 )
 def test_refuses(options: dict[str, Any], message: str) -> None:

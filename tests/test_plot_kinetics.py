@@ -155,3 +155,26 @@ def test_figures_reach_the_disk(tmp_path: Path) -> None:
         png, svg = plot.save(drawn, tmp_path / f"figure{number}")
         assert png.stat().st_size > 5000
         assert svg.stat().st_size > 5000
+
+
+def test_the_charge_curve_stands_on_the_axis_of_the_map() -> None:
+    result = dt.fit_drt(simulate.standin().campaign, capacitance=True)
+    V = np.concatenate([np.linspace(1.1, 0.1, 50), np.linspace(0.1, 1.1, 50)])
+    curve = (V, np.linspace(0, 2, 100))
+    axes = plot.intensity_map(result, along="voltage", curve=curve, curve_label="Q").axes
+    for panel, ax, first, title in ((axes[0], axes[2], 0, "discharge"), (axes[1], axes[3], 1, "charge")):
+        assert panel.get_xlim() == ax.get_xlim()
+        assert (panel.get_title(), ax.get_title()) == (title, "")
+        assert panel.xaxis_inverted() == (first == 0)
+        shown = np.isfinite(panel.lines[0].get_xdata())
+        assert shown.sum() == pytest.approx(50, abs=1)
+        assert shown[-1] == first
+    assert axes[0].get_ylabel() == "Q"
+    for wrong, options, words in (
+        (curve, {"branches": "continuous"}, "needs along='voltage' and branches='panels'"),
+        (curve, {"along": "spectrum"}, "needs along='voltage'"),
+        (([1, 2, 3], [1, 2]), {}, "one length of two or more, got 3 and 2"),
+        ((V,), {}, "curve is .voltage, charge."),
+    ):
+        with pytest.raises(dt.InvalidInput, match=words):
+            plot.intensity_map(result, curve=wrong, **{"along": "voltage", **options})

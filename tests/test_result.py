@@ -246,6 +246,7 @@ def test_provenance() -> None:
         "band": None,
         "band_kind": None,
         "seed": None,
+        "samples": None,
     }
 
 

@@ -417,3 +417,11 @@ def test_scores_of_mixed_grids_and_broken_spectra():
 def test_what_is_no_selector():
     with pytest.raises(dt.InvalidInput, match=r"unknown selector 'evidense'; .* did you mean 'evidence'"):
         dt.lambda_scores(noisy("two_zarc", 0.01, 1), "evidense")
+
+
+def test_scores_are_those_of_ridge() -> None:
+    campaign = dt.Campaign.from_arrays(frequencies(), [simulate.benchmark_cases()["two_zarc"].impedance(frequencies())])
+    named, plain = (dt.lambda_scores(campaign, "gcv", **how) for how in ({"method": "ridge"}, {}))
+    np.testing.assert_array_equal(named.score, plain.score)
+    with pytest.raises(dt.InvalidInput, match="criteria of method='ridge'"):
+        dt.lambda_scores(campaign, method="log")

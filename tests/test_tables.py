@@ -115,6 +115,19 @@ def test_eclab_text(shared_data: Path) -> None:
     np.testing.assert_allclose(frame.iloc[0][["time_s", "voltage_V"]], [2.58160012, 0.94958913])
 
 
+def test_rows_without_time_of_step_are_left_out(tmp_path: Path) -> None:
+    frame = dt.read_table(write(tmp_path, BTS.replace("0:00:10.000", "")))
+    np.testing.assert_allclose(frame["time_s"], [0, 0.5])
+    assert any("left out 1 row(s) without step_time" in note for note in frame.attrs["notes"])
+
+
+@pytest.mark.parametrize("first", ["2024-01-01 10:00:00", "10 o'clock"])
+def test_dates_that_cannot_be_read(tmp_path: Path, first: str) -> None:
+    """None of pandas' warnings on the way."""
+    with pytest.raises(dt.UnreadableFile, match="no column of time"):
+        dt.read_table(write(tmp_path, f"Date,Voltage(V),Current(A)\n{first},3,0\nyesterday,3,0\n"))
+
+
 def test_scan_rates(tmp_path: Path) -> None:
     frame = dt.read_table(write(tmp_path, "scan rate (mV/s),potential_V,current_A\n1,0.1,1\n1,0.2,1\n"))
     np.testing.assert_allclose(frame["scan_rate_V_s"], 1e-3)

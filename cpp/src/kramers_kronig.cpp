@@ -188,8 +188,8 @@ class Scanner {
       const unsigned sound = lanes.fit(ladder_.basis(n_rc));
       for (Index lane = 0; lane < count; ++lane) {
         const Index spectrum = spectrum_of(lane);
-        const bool ends = is_sound(sound, lane) ? keep(lanes, lane, spectrum, n_rc, true)
-                                                : fit_alone(alone, spectrum, n_rc);
+        const bool ends =
+            is_sound(sound, lane) ? keep(lanes, lane, spectrum, n_rc, true) : fit_alone(alone, spectrum, n_rc);
         if (!ends) going.push_back(spectrum);
       }
     }

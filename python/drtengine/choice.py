@@ -105,6 +105,7 @@ def add_elements(
 
 def choose(score: FloatArray, evidence: FloatArray, found: BoolArray, *, per_spectrum: bool) -> tuple[BoolArray, str]:
     """Say which spectra are better told by their elements, and put the choice into words."""
+    found = found & np.isfinite(score) & np.isfinite(evidence)
     gain = np.where(found, score - evidence, 0.0)
     if per_spectrum:
         chosen = found & (gain > 0)

@@ -16,7 +16,7 @@ from .choice import CampaignFit, add_elements
 from .errors import InvalidInput, Status
 from .joint import halfway, order_branches, solve_joint
 from .loops import check_free, free_nodes
-from .methods import METHODS, SOLVERS, Band, GridProblem, closing_notes, empty_arrays, pose
+from .methods import METHODS, SOLVERS, Band, GridProblem, closing_notes, empty_arrays, pose, rescue
 from .options import PARTS
 from .points import explain, judge_points
 from .result import DrtResult
@@ -197,7 +197,7 @@ def fit_drt(
     f_min, f_max = options.check_limits(f_min, f_max)
     threads = options.check_threads(n_threads)
     strength = options.check_lambda(lambda_, campaign)
-    loops = check_free(free)
+    loops = check_free(free, band)
     method, settled = options.settle_method(
         method,
         {"lambda_": strength, "refine": refine, "nonneg": nonneg, "free": loops, "part": part, "basis": basis,
@@ -263,7 +263,7 @@ def fit_drt(
             "noise": None if noise is None else np.asarray(noise, dtype=float).tolist(),
             "n_folds": int(n_folds),
             "nonneg": nonneg,
-            "free": loops,
+            "free": loops and list(loops),
             "inductance": inductance,
             "capacitance": capacitance,
             "part": part,
@@ -312,6 +312,7 @@ def _solve(
         fit.status[grid.rows] = SOLVERS[method](grid, fit.arrays)
     if method not in ("elements", "auto") or not problems:
         return {}, []
+    rescued = [rescue(grid, fit.arrays, fit.status) for grid in problems] if method == "auto" else []
     core = problems[0].core
     elements, fit.status[:], notes = add_elements(
         fit,
@@ -322,7 +323,7 @@ def _solve(
         n_threads=core["n_threads"],
         progress=progress and (lambda done, total: progress((total + done) // 2, total)),
     )
-    return {"elements": elements}, notes
+    return {"elements": elements}, [*notes, *(note for some in rescued for note in some)]
 
 
 def _nodes(campaign: Campaign, grids: list[tuple[IntArray, BoolArray]], tau: str | ArrayLike | None) -> FloatArray:

@@ -25,16 +25,18 @@ class LoopSolution(NamedTuple):
     status: NDArray[np.int8]
 
 
-def check_free(free: object) -> tuple[float, float] | None:
+def check_free(free: object, band: object) -> tuple[float, float] | None:
     """Return the range of relaxation times in which gamma may be negative.
 
     Raises
     ------
     InvalidInput
-        If it is no such range.
+        If it is no such range, or a band is asked for too.
     """
     if free is None:
         return None
+    if band is not None:
+        raise InvalidInput("there are no bands for gamma that is free= in a range of tau alone; leave one of them out")
     try:
         low, high = (float(end) for end in free)  # type: ignore[attr-defined]
     except (TypeError, ValueError):

@@ -192,7 +192,8 @@ def solve_ridge(grid: GridProblem, arrays: dict[str, Any]) -> NDArray[np.int8]:
         coefficients, free, error, status = solve_with_loops(
             problem, basis, rule, grid.rows, grid.points, lambda_, grid.free
         )
-        values = coefficients @ outputs
+        # not `@`, whose last bits depend on how many spectra there are
+        values = core.multiply_rows(np.ascontiguousarray(coefficients), np.ascontiguousarray(outputs))
     count = basis.tau.size
     _put_rows(arrays, grid.rows, "coefficients", coefficients)
     _put_rows(arrays, grid.rows, "gamma", values[:, :count])
@@ -236,6 +237,23 @@ def solve_smooth(grid: GridProblem, arrays: dict[str, Any]) -> NDArray[np.int8]:
     elif grid.band is not None:
         _put_band(arrays, grid, problem, solution["relief"])
     return solution["status"]
+
+
+def rescue(grid: GridProblem, arrays: dict[str, Any], status: NDArray[np.int8]) -> list[str]:
+    """Fit by ridge regularisation where no smooth fit converged, as with ideal data of a single line; returns notes."""
+    members = np.flatnonzero(status[grid.rows] == Status.UNCONVERGED)
+    if not members.size:
+        return []
+    some = grid.take(members)
+    rule = "unit" if isinstance(grid.weights, str) and grid.weights == "auto" else grid.weights
+    weights = weights_on_grid(rule, some.core["Z"], some.rows, some.points)
+    own: Problem = {**some.core, "weights": weights, "own_weights": isinstance(rule, str) or rule.ndim == 2}
+    status[some.rows] = solve_ridge(replace(some, core=own, weights=rule, band=None, progress=None), arrays)
+    for name in ("noise", "u_R_inf", "u_R_pol", "u_R_pol_window", "evidence_log", "gamma_low", "gamma_high"):
+        if name in arrays:
+            arrays[name][some.rows] = np.nan
+    label = grid.campaign.label
+    return [f"{label(int(i))}: no smooth fit converged; ridge regularisation instead" for i in some.rows]
 
 
 def put_log_gamma(

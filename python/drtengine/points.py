@@ -175,7 +175,7 @@ def _reason(status: Status, f: FloatArray, Z: ComplexArray, used: BoolArray) -> 
         case Status.SINGULAR:
             return "the problem is singular; raise lambda_ or use fewer nodes"
         case _:
-            return "the solver did not converge; raise lambda_"
+            return "the solver did not converge; raise lambda_ or try another method"
 
 
 def _points(at: IntArray, f: FloatArray) -> str:

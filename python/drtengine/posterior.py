@@ -36,6 +36,7 @@ from .result import DrtResult
 from .smooth import SMOOTH, hats, log_posterior
 from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray
 
+_TINY = np.finfo(float).tiny
 _POWERS = np.linspace(0, 1, 11)
 """Powers of abs(Z)^2 that the variance of the noise may follow."""
 
@@ -203,7 +204,7 @@ def _ridge_posteriors(
     kernel = stack_parts(np.concatenate([result.basis.kernel(f), _free_columns(f, options)], axis=1).T).T[fitted]
     kernel = kernel[:, kernel.any(axis=0)]  # a free unknown that the fitted part does not see
     gram = result.basis.penalty(options["order"])
-    residual, size = stack_parts(Z - Z_fit)[:, fitted], np.tile(np.log(np.abs(Z) ** 2), 2)[:, fitted]
+    residual, size = stack_parts(Z - Z_fit)[:, fitted], 2 * np.tile(np.log(np.maximum(np.abs(Z), _TINY)), 2)[:, fitted]
     weights = stacked_weights(rule, Z, rows, points)[:, fitted]
     weights /= np.sqrt(np.mean(weights**2, axis=1, keepdims=True))
     for k, i in enumerate(rows):

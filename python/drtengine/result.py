@@ -204,7 +204,7 @@ class DrtResult:
     @property
     def is_positive(self) -> bool:
         """Whether gamma was asked to be nowhere negative."""
-        return bool(self.options["nonneg"]) and self.options.get("free") is None
+        return self.options["nonneg"] and self.options.get("free") is None
 
     @property
     def unit(self) -> str:
@@ -250,10 +250,10 @@ class DrtResult:
             If a tau is not positive and finite.
         """
         at = positive_array(tau, "tau")
-        if self.options["method"] == "ridge":
-            return self._times(self.basis.values(at).T, slice(None))
-        summed = self.method == "elements"
-        values = between_nodes(self.tau, np.where(summed[:, None], np.nan, self.gamma), at)
+        summed, ridge = self.method == "elements", self.method == "ridge"
+        values = between_nodes(self.tau, np.where((summed | ridge)[:, None], np.nan, self.gamma), at)
+        if ridge.any():
+            values[ridge] = self._times(self.basis.values(at).T, np.flatnonzero(ridge))
         if self.elements is not None and summed.any():
             values[summed] = _of_elements(self.elements, at)[0][summed]
         return values
@@ -290,7 +290,7 @@ class DrtResult:
             low[known], high[known] = log_normal(value[known], u[known], self.options["band"])
         return low, high
 
-    def _times(self, matrix: FloatArray, rows: IntArray | slice) -> FloatArray:
+    def _times(self, matrix: FloatArray, rows: IntArray) -> FloatArray:
         """Coefficients of some spectra times a matrix [node, output]."""
         return core.multiply_rows(np.ascontiguousarray(self.coefficients[rows]), np.ascontiguousarray(matrix))
 
@@ -378,6 +378,10 @@ class DrtResult:
 
     def to_dataset(self) -> xr.Dataset:
         """Give a copy of everything as an xarray Dataset, with units, options and provenance in the attributes."""
+        return self.view_dataset().copy(deep=True)
+
+    def view_dataset(self) -> xr.Dataset:
+        """Give the same without a copy, for those who only read it."""
         import xarray as xr
 
         from . import __version__
@@ -421,7 +425,7 @@ class DrtResult:
             "tau": ("tau", self.tau, {"units": "s", "long_name": "relaxation time"}),
             **tables.coordinates_of(self.campaign, _TAKEN),
         }
-        dataset = xr.Dataset(
+        return xr.Dataset(
             variables,
             coordinates,
             {
@@ -435,7 +439,6 @@ class DrtResult:
                 "notes": json.dumps(list(self.notes)),
             },
         )
-        return dataset.copy(deep=True)
 
     @classmethod
     def from_dataset(cls, dataset: xr.Dataset) -> DrtResult:

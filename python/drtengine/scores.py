@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from . import options as arguments
 from .campaign import Campaign, frequency_grids
 from .drt import fit_drt
-from .errors import Status
+from .errors import InvalidInput, Status
 from .methods import pose
 from .selection import LATTICE, Selector, check_selector, noise_on_grid, scores_on_lattice
 from .spectrum import FloatArray, Spectrum
@@ -160,7 +160,9 @@ def lambda_scores(data: Campaign | Spectrum, selector: str = "evidence", **optio
     <LambdaScores: gcv of 1 spectra at 201 lambda>
     """
     arguments.check_choice("selector", selector, arguments.SELECTORS)
-    fitted = fit_drt(data, method="ridge", lambda_=selector, **options)
+    if options.setdefault("method", "ridge") != "ridge":
+        raise InvalidInput(f"these are criteria of method='ridge'; method={options['method']!r} has no lambda")
+    fitted = fit_drt(data, lambda_=selector, **options)
     campaign, settings = fitted.campaign, fitted.options
     answered = np.isin(fitted.status, [status for status in Status if status.has_answer])
     used = fitted.used & answered[:, None]

@@ -106,6 +106,8 @@ class Analysis:
         """What the campaign is called."""
         if self.settings.title:
             return self.settings.title
+        if len(self) == 1:
+            return self.campaign.label(0)
         sources = [Path(source) for source in self.campaign.sources]
         if len(sources) == 1:
             return sources[0].stem

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import html
 import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import MissingExtra, require
+from ..markup import page
 from ..plot.figures import unit_label
 
 if TYPE_CHECKING:
@@ -31,12 +31,8 @@ def to_html(analysis: Analysis) -> str:
         rows[section.title] = section.missing if section.result is None else repr(section.result).strip("<>")
     if analysis.refused:
         rows["not read"] = f"{len(analysis.refused)} files, see refused"
-    body = "".join(
-        f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
-        f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
-        for name, value in rows.items()
-    )
-    return f"<div><b>{html.escape(analysis.title)}</b><table>{body}</table>{_picture(analysis)}</div>"
+    table = page(analysis.title, (), list(rows.items()), analysis.notes, count=len(rows))
+    return f"<div>{table}{_picture(analysis)}</div>"
 
 
 def _picture(analysis: Analysis) -> str:

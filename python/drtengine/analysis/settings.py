@@ -114,8 +114,8 @@ class Settings:
                 raise InvalidInput(f"{name} must be {_KINDS[kind]}, got {value!r}")
         if self.drop_invalid and not self.check:
             raise InvalidInput("drop_invalid needs the check of Kramers-Kronig validity: leave check=False out")
-        if self.processes is not None:
-            object.__setattr__(self, "processes", MappingProxyType(check_processes(self.processes)))
+        ranges = check_processes(self.processes) if self.processes else None  # an empty table names none
+        object.__setattr__(self, "processes", ranges and MappingProxyType(ranges))
         for stage in STAGES:
             given = getattr(self, stage)
             if not isinstance(given, Mapping):

@@ -34,7 +34,8 @@ def spectra_frame(result: DrtResult, start: int) -> pd.DataFrame:
     columns["name"] = np.array([campaign.label(i) for i in range(len(result))], dtype=object)
     for name, column in tables.columns(campaign.coordinates, (*tables.TAKEN, "reason")).items():
         columns[column] = campaign.coordinates[name]
-    columns["status"] = np.array([Status(s).name for s in result.status], dtype=object)
+    names = {status.value: status.name for status in Status}
+    columns["status"] = np.array([names[s] for s in result.status.tolist()], dtype=object)
     columns["reason"] = reasons
     return pd.DataFrame(columns)
 

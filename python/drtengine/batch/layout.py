@@ -92,7 +92,7 @@ def create_arrays(folder: Path, example: DrtResult, options: Mapping[str, Any], 
     import zarr
     from zarr.codecs import BloscCodec, Crc32cCodec
 
-    dataset = example.to_dataset()
+    dataset = example.view_dataset()
     attributes = {n: v for n, v in dataset.attrs.items() if n not in ("notes", "sources", "campaign_notes")}
     tau_asked = options["tau"] if options["tau"] is None or isinstance(options["tau"], str) else "array"
     attributes |= {"options": json.dumps({**example.options, "tau": tau_asked}), "drtengine_schema": SCHEMA}
@@ -156,7 +156,7 @@ def write_rows(folder: Path, identity: str, result: DrtResult, layout: Layout, c
     list of Path
         The files.
     """
-    dataset = result.to_dataset()
+    dataset = result.view_dataset()
     files = []
     for name, (dtype, shape) in _arrays(folder, identity).items():
         key = "/".join(map(str, (chunk, *[0] * len(shape))))
@@ -217,8 +217,8 @@ def warm_up(folder: Path, identity: str) -> None:
 
 def _numbers_of(words: NDArray[Any], known: tuple[str, ...]) -> NDArray[np.int8]:
     """Turn words into their places in a list."""
-    values, which = np.unique(words.astype(str), return_inverse=True)
-    return np.array([known.index(value) for value in values], dtype=np.int8)[which]
+    place = {word: number for number, word in enumerate(known)}
+    return np.array([place[word] for word in words.tolist()], dtype=np.int8)
 
 
 def open_arrays(folder: Path) -> xr.Dataset:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from ..errors import InvalidInput, near_miss, require
 from .sources import Runner
 
 SCHEDULERS = ("loky", "dask")
+_WATCH = 0.5
+"""Seconds between two looks at whether the parent is alive."""
 _LOST = ("KilledWorker", "FutureCancelledError", "CancelledError", "CommClosedError")
 """What Dask raises where workers are gone, by name, as it need not be installed."""
 
@@ -77,7 +83,8 @@ def _over(config: dict[str, Any]) -> Runner:
         import joblib
 
         # Packed, as Dask would put larger arguments on one worker, and lose them with it.
-        packed = (joblib.delayed(_call)(_pack((function, task))) for task in tasks)
+        call = joblib.delayed(_call_as_child if config["backend"] == "loky" else _call)
+        packed = (call(_pack((function, task))) for task in tasks)
         with joblib.parallel_config(**config):
             yield from joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")(packed)
 
@@ -94,3 +101,21 @@ def _pack(call: Any) -> bytes:
 def _call(packed: bytes) -> Any:
     function, task = pickle.loads(packed)
     return function(*task)
+
+
+def _call_as_child(packed: bytes) -> Any:
+    _end_with_parent()
+    return _call(packed)
+
+
+@cache
+def _end_with_parent() -> None:
+    """End this process soon after the one that started it, once for all; loky's would wait for work for minutes."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_WATCH)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="drtengine-watch").start()

@@ -19,8 +19,8 @@ from ..plot.figures import unit_label
 from ..report import write_comparison, write_report
 from ..report.writing import check_folder
 from . import terminal
-from .commands import Force, Format, NamedRanges, Threads, app
-from .kinetics import Capacity, Radius, Thickness, ULength, VolumeArea, lengths_in_metres
+from .commands import Coords, Force, Format, NamedRanges, Pattern, Threads, app
+from .kinetics import COULOMB_PER_MAH, Capacity, Radius, Thickness, ULength, VolumeArea, lengths_in_metres
 from .processes import parse_processes
 
 _PANEL = {"rich_help_panel": "Options of the analysis, which go before those of the file"}
@@ -79,6 +79,8 @@ def analyze(
         list[str] | None,
         typer.Option("--set", help="Any other option as TABLE.NAME=VALUE, such as drt.order=2.", **_PANEL),
     ] = None,
+    coords: Coords = None,
+    pattern: Pattern = None,
     format: Format = None,
     threads: Threads = None,
     force: Force = False,
@@ -87,14 +89,17 @@ def analyze(
     """Analyse whole campaigns: check, invert, peaks, processes, kinetics, and one HTML report of it all."""
     with terminal.reporting():
         settings = read_settings(config) if config else Settings()
-        of_geometry = {**lengths_in_metres(sphere_radius, plane_thickness, volume_area, u_length), "capacity": capacity}
+        of_geometry = {
+            **lengths_in_metres(sphere_radius, plane_thickness, volume_area, u_length),
+            "capacity": capacity and capacity * COULOMB_PER_MAH,
+        }
         limits = {"f_min": f_min, "f_max": f_max}
         settings = settings.updated(_set(setting or []))
         settings = settings.updated(
             {
                 **_given(title=title, along=along, processes=parse_processes(processes), check=check,
                          drop_invalid=drop_invalid, figures=figures),
-                "read": _given(format=format),
+                "read": _given(format=format, pattern=pattern, coordinates=coords and str(coords)),
                 "kk": _given(**limits),
                 "drt": _given(method=method, band=band, area=area, capacitance=capacitance, **limits),
                 **dict.fromkeys(("gitt", "ici"), _geometry(of_geometry)),

@@ -27,7 +27,7 @@ from .checks import check_first, report_check
 from .demo import demonstrate, tell
 from .info import describe
 from .output import new_folder, write_check, write_result
-from .processes import parse_processes, report_peaks, saved_result, write_peaks
+from .processes import parse_processes, report_peaks, saved_result, seconds, write_peaks
 
 DEFAULT, KK_DEFAULT, PEAK_DEFAULT, TRACK_DEFAULT = (
     {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
@@ -154,7 +154,7 @@ def drt(
             "method": method, "per_spectrum": per_spectrum, "along": along if method == "joint" else None,
             "band": band, "band_kind": band_kind, "basis": basis, "order": order, "lambda_": _number_or_name(lambda_),
             "weights": weights, "part": part, "tau": _tau(tau), "nonneg": nonneg,
-            "free": _range("--free-range", free), "inductance": inductance,
+            "free": seconds("--free-range", free), "inductance": inductance,
             "capacitance": capacitance, "f_min": f_min, "f_max": f_max, "area": area, "n_threads": threads,
         }  # fmt: skip
         ranges = parse_processes(processes)
@@ -320,17 +320,6 @@ def _tau(text: str | None) -> Any:
         raise InvalidInput(
             f"--tau {text!r} is not LOWEST:HIGHEST:COUNT, such as 1e-6:1e2:81 for 81 values from 1 µs to 100 s"
         ) from None
-
-
-def _range(name: str, text: str | None) -> tuple[float, float] | None:
-    """FROM:TO to two numbers."""
-    if text is None:
-        return None
-    try:
-        low, high = map(float, text.split(":"))
-    except ValueError:
-        raise InvalidInput(f"{name} {text!r} is not FROM:TO, such as 1:100 for 1 s to 100 s") from None
-    return low, high
 
 
 def _check_any_answer(result: DrtResult) -> None:

@@ -24,13 +24,14 @@ from ..io.reading import natural_key
 from . import terminal
 from .commands import Force, Out, app
 from .output import KINETICS, new_folder, write_table
+from .processes import seconds
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _LENGTH = re.compile(r"(?P<number>[-+.\d]+(?:e[-+]?\d+)?)\s*(?P<unit>m|cm|mm|um|µm|nm)?$", re.IGNORECASE)
 _METRES = {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "um": 1e-6, "µm": 1e-6, "nm": 1e-9}
-_COULOMB_PER_MAH = 3.6
+COULOMB_PER_MAH = 3.6
 _PULSES = 3
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="Table of time, current and voltage.", show_default=False)]
@@ -69,7 +70,9 @@ def gitt(
         lengths = lengths_in_metres(sphere_radius, plane_thickness, volume_area, u_length)
         with new_folder(out, force=force) as folder:
             frame = read_table(file)
-            result = fit_gitt(frame, **lengths, capacity=_coulomb(capacity), window=_seconds(window), positive=positive)
+            result = fit_gitt(
+                frame, **lengths, capacity=_coulomb(capacity), window=seconds("--window", window), positive=positive
+            )
             remarks = _write("gitt", result, {"gitt": result.to_frame()}, folder, pulse=_typical(result))
         columns = {
             "start\nh": _format(result.time / 3600, ".4g"),
@@ -106,7 +109,7 @@ def ici(
         lengths = lengths_in_metres(sphere_radius, plane_thickness, volume_area, u_length)
         with new_folder(out, force=force) as folder:
             frame = read_table(file)
-            limits = _seconds(window) or PAUSE_WINDOW
+            limits = seconds("--window", window) or PAUSE_WINDOW
             result = fit_ici(frame, **lengths, capacity=_coulomb(capacity), window=limits, positive=positive)
             remarks = _write("ici", result, {"ici": result.to_frame()}, folder)
         columns = {
@@ -186,8 +189,8 @@ def cycling(
         per_gram, unit = (1.0, "mAh") if result.mass is None else (1e3 * result.mass, "mAh/g")
         columns = {
             "cycle": _format(result.cycle, "g"),
-            f"charge\n{unit}": _format(result.charge_capacity / _COULOMB_PER_MAH / per_gram, ".5g"),
-            f"discharge\n{unit}": _format(result.discharge_capacity / _COULOMB_PER_MAH / per_gram, ".5g"),
+            f"charge\n{unit}": _format(result.charge_capacity / COULOMB_PER_MAH / per_gram, ".5g"),
+            f"discharge\n{unit}": _format(result.discharge_capacity / COULOMB_PER_MAH / per_gram, ".5g"),
             "efficiency\n%": _percent(result.coulombic_efficiency, 2),
             "retention\n%": _percent(result.retention, 1),
             "charge\nV": _format(result.charge_voltage, ".4f"),
@@ -217,19 +220,8 @@ def _metres(name: str, text: str) -> float:
         raise InvalidInput(f"--{option} {text!r} is no length, such as 5um, 500nm or 5e-6 (m)") from None
 
 
-def _seconds(window: str | None) -> tuple[float, float] | None:
-    """Limits in s from words such as 5:120."""
-    if window is None:
-        return None
-    try:
-        low, high = map(float, window.split(":"))
-    except ValueError:
-        raise InvalidInput(f"--window {window!r} is not FROM:TO in s, such as 5:120") from None
-    return low, high
-
-
 def _coulomb(capacity: float | None) -> float | None:
-    return None if capacity is None else capacity * _COULOMB_PER_MAH
+    return None if capacity is None else capacity * COULOMB_PER_MAH
 
 
 def _one_after_the_other(files: Sequence[Path]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..errors import UnreadableFile
 from ..spectrum import FloatArray, IntArray, Spectrum
 from .columns import hold_impedance, understand_all
+from .metadata import complete, known
 from .mpr_layout import COLUMNS, FLAGS, MAGIC, TECHNIQUES, VERSIONS, Records, lay_out
 from .registry import Reader
 from .sweeps import spectra_from_values, unit_notes
@@ -34,7 +35,6 @@ _SETTINGS_END = 608
 _UNSET = 0.0011
 _UNSET_TEXT = "(unspecified)"
 _HIGHEST_FREQUENCY = 1e12
-_LONGEST = 1e10  # s
 
 _TEXTS = {
     "comment": (7, 255),
@@ -151,8 +151,8 @@ def _as_numbers(values: NDArray[Any]) -> FloatArray:
 def read_mpr(path: Path) -> list[Spectrum]:
     """Read the spectra of a BioLogic .mpr file, one per loop, cycle and sweep.
 
-    Coordinates: cycle (number of the loop where there are several, else EC-Lab's), time (start of the sweep, in s
-    since that of the technique), date (the same by the clock of the computer, whose time zone is not recorded),
+    Coordinates: cycle (number of the loop where there are several, else EC-Lab's), date (start of the acquisition
+    by the clock of the computer, whose time zone is not recorded), time (start of the sweep, in s since then),
     voltage (V) and current (A) as means over the sweep, and what was typed into EC-Lab's settings: comment,
     area (cm²), mass (of active material, mg). `point_time` is in the seconds of "time".
 
@@ -189,17 +189,9 @@ def read_mpr(path: Path) -> list[Spectrum]:
         values["cycle"] = loop_numbers(recording.loops, kept)
         notes.append("cycle is the number of EC-Lab's loop")
     spectra = spectra_from_values(path, values, columns, notes + unit_notes(columns))
-    return [replace(spectrum, coordinates=_coordinates(spectrum, recording)) for spectrum in spectra]
-
-
-def _coordinates(spectrum: Spectrum, recording: Recording) -> dict[str, float | str | np.datetime64]:
-    """Put what the whole file says beside what was measured."""
     settings = recording.settings
-    coordinates = {name: settings[key] for key, name in _COORDINATES.items() if key in settings}
-    time = spectrum.coordinates.get("time", 0.0)
-    if recording.start is None or not isinstance(time, float) or not abs(time) < _LONGEST:
-        return {**coordinates, **spectrum.coordinates}
-    return {**coordinates, "date": recording.start + np.timedelta64(round(time * 1e6), "us"), **spectrum.coordinates}
+    typed = {name: settings[key] for key, name in _COORDINATES.items() if key in settings}
+    return complete(spectra, known(date=recording.start, **typed))
 
 
 def loop_numbers(loops: IntArray, records: IntArray) -> FloatArray:

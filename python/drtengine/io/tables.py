@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +14,11 @@ from numpy.typing import NDArray
 
 from ..errors import DrtengineError, InvalidInput, UnreadableFile
 from ..spectrum import FloatArray
-from . import gamry_curves, mpr_table, neware, table_frame, table_text, zahner_curves
-from .measured import Measured
+from .measured import Measured, TableReader
 from .table_names import COLUMN
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_READERS = (mpr_table.READER, zahner_curves.READER, neware.READER, gamry_curves.READER, table_text.READER)
-"""In the order in which they are asked; the last takes whatever is left."""
 
 _HEAD_BYTES = 8192
 _CLOCK = re.compile(r"(?:(\d+)[-d ]+)?(\d+):(\d+):(\d+(?:[.,]\d+)?)$")
@@ -66,7 +63,9 @@ def read_table(source: str | os.PathLike[str] | pd.DataFrame) -> pd.DataFrame:
     """
     sources: dict[str, str] = {}
     if hasattr(source, "columns") and hasattr(source, "attrs"):
-        where, measured = "the table", table_frame.read_frame(source)
+        from .table_frame import read_frame
+
+        where, measured = "the table", read_frame(source)
         sources = dict(source.attrs.get("sources", {}))
     elif isinstance(source, str | os.PathLike):
         file = Path(source).expanduser()
@@ -85,13 +84,16 @@ def read_table(source: str | os.PathLike[str] | pd.DataFrame) -> pd.DataFrame:
 
 def _read_file(file: Path, sources: dict[str, str]) -> Measured:
     """Read with the first reader that recognises the file; whatever it raises becomes UnreadableFile."""
+    from . import gamry_curves, mpr_table, neware, table_text, zahner_curves  # not before a table is read
+
+    formats = (mpr_table, zahner_curves, neware, gamry_curves, table_text)  # the last takes whatever is left
+    readers: list[TableReader] = [form.READER for form in formats]
     try:
         with file.open("rb") as stream:
             head = stream.read(_HEAD_BYTES)
             stream.seek(0)
             sources[str(file)] = hashlib.file_digest(stream, "sha256").hexdigest()
-        reader = next(reader for reader in _READERS if reader.recognizes(file, head))
-        return reader.read(file)
+        return next(reader for reader in readers if reader.recognizes(file, head)).read(file)
     except DrtengineError:
         raise
     except OSError as error:
@@ -119,8 +121,9 @@ def _complete(where: str, measured: Measured) -> pd.DataFrame:
                 del table[name]
             else:
                 table[name] = seconds
-    if "time" in table:
-        table = _with_numbers(where, table, ("time",), notes)
+    counted = next((name for name in ("time", "step_time") if name in table), None)
+    if counted is not None:
+        table = _with_numbers(where, table, (counted,), notes)
     _find_time(where, measured, table)
     further = {name: table[name] for name in measured.further}
     return pd.DataFrame({COLUMN[name]: table[name] for name in COLUMN if name in table} | further)
@@ -154,7 +157,9 @@ def _find_time(where: str, measured: Measured, table: dict[str, NDArray[Any]]) -
         table["time"] = _add_up(table["step_time"])
         notes.append("time since the start added up from the times of the steps")
     if "time" not in table and "date" in table:
-        dates = pd.to_datetime(pd.Series(table["date"]), errors="coerce")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that dates have no format it knows
+            dates = pd.to_datetime(pd.Series(table["date"]), errors="coerce")
         if dates.notna().all():
             table["time"] = (dates - dates.iloc[0]).dt.total_seconds().to_numpy()
             notes.append("time since the start taken from the dates")

@@ -75,11 +75,11 @@ def _verdict(result: WarburgResult, i: int) -> str:
     """Title of a panel: what was found, or why nothing."""
     label = result.campaign.label(i % len(result))
     if result.kind[i] == "none":
-        return f"{label}: no Warburg region"
+        return f"{label}\nno Warburg region"
     sigma = f"σ = {result.sigma[i]:.4g} ± {result.u_sigma[i]:.1g} Ω s$^{{-1/2}}$"
     if result.kind[i] == "finite-space":
-        return f"{label}: {sigma}, τ$_d$ = {result.tau_d[i]:.3g} ± {result.u_tau_d[i]:.1g} s"
-    return f"{label}: {sigma}"
+        return f"{label}\n{sigma}\nτ$_d$ = {result.tau_d[i]:.3g} ± {result.u_tau_d[i]:.1g} s"
+    return f"{label}\n{sigma}"
 
 
 def circuit_parameters(

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InvalidInput, near_miss
 from ..peaks import Tracks
 from ..peaks.processes import check_processes
 from ..series import Branch, Selection, Series, cell_edges
 from ..spectrum import FloatArray
+from .curves import CHARGE_LABEL, check_curve, draw_curve
 from .figures import (
     DOUBLE_COLUMN,
     LABEL_SIZE,
@@ -48,6 +50,8 @@ def intensity_map(
     tracks: Tracks | None = None,
     scale: Literal["sqrt", "linear"] = "sqrt",
     gamma_max: float | None = None,
+    curve: tuple[ArrayLike, ArrayLike] | None = None,
+    curve_label: str = CHARGE_LABEL,
     figure: Figure | SubFigure | None = None,
 ) -> Figure | SubFigure:
     """Draw gamma as colour, relaxation time against a coordinate.
@@ -75,6 +79,11 @@ def intensity_map(
         How gamma becomes colour. The square root lets weak processes be seen beside strong ones.
     gamma_max : float, optional
         Where the colours end; by default at the highest gamma inside the measured windows.
+    curve : (voltage, charge), optional
+        Arrays [row] of the charge curve, in the order of the measurement: drawn above a map along the voltage, each
+        branch with its direction.
+    curve_label : str
+        What the charge is, and its unit.
     figure : matplotlib.figure.Figure or SubFigure, optional
         Where to draw; a new one otherwise, one column wide for one panel and two for more.
 
@@ -85,7 +94,7 @@ def intensity_map(
     Raises
     ------
     InvalidInput
-        If the coordinate does not exist or does not tell the spectra apart, or an option is unknown.
+        If the coordinate does not exist or does not tell the spectra apart, or an option is unknown or does not fit.
 
     Notes
     -----
@@ -100,13 +109,20 @@ def intensity_map(
     series = arrange_result("intensity_map", result, along, spectra)
     norm = _norm(result, series, scale, gamma_max)
     count = len(series.branches)
-    figure = figure or new_figure(SINGLE_COLUMN if count == 1 else DOUBLE_COLUMN, 65)
+    shown = None if curve is None else check_curve(curve, series.along, branches)
+    figure = figure or new_figure(SINGLE_COLUMN if count == 1 else DOUBLE_COLUMN, 65 if shown is None else 90)
     if branches == "panels" or count == 1:
-        panels = figure.subplots(1, count, sharey=True, squeeze=False)[0]
-        for ax, branch in zip(panels, series.branches, strict=True):
+        heights = [3] if shown is None else [1, 3]
+        rows = figure.subplots(
+            len(heights), count, sharex="col", sharey="row", squeeze=False, gridspec_kw={"height_ratios": heights}
+        )
+        panels = rows[-1]
+        if shown is not None:
+            draw_curve(rows[0], [branch.falling for branch in series.branches], *shown, curve_label)
+        for ax, top, branch in zip(panels, rows[0], series.branches, strict=True):
             mesh = _draw(ax, result, branch, cell_edges(branch.values), norm)
             _overlay(ax, tracks, branch, branch.values)
-            ax.set_title(branch.name)
+            top.set_title(branch.name, fontsize=LABEL_SIZE)
             if series.whole:
                 whole_numbers(ax.xaxis)
             if branch.falling:

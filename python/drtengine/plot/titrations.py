@@ -185,7 +185,7 @@ def diffusion(
 def interruptions(result: IciResult, *, figure: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Draw potential, R and k of an interrupted current over the charge inserted; hollow where doubtful.
 
-    The axes show what is without doubt; how many doubtful values lie beyond is written in the panel.
+    The axes of R and k show what is without doubt; how many doubtful values lie beyond is written in the panel.
 
     Parameters
     ----------
@@ -216,7 +216,8 @@ def interruptions(result: IciResult, *, figure: Figure | SubFigure | None = None
                     u = getattr(result, f"u_{name}")[here]
                     ax.errorbar(x, y, u, fmt="none", ecolor=_SHADES[direction], elinewidth=0.5, alpha=FAINT)
         ax.set_ylabel(label)
-        _show_the_sound(ax, getattr(result, name), ~doubtful)
+        if name != "E":
+            _show_the_sound(ax, getattr(result, name), ~doubtful)
     small_legend(panels[0])
     panels[-1].set_xlabel("charge inserted / mAh")
     return figure

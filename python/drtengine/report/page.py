@@ -25,7 +25,7 @@ from .payload import payload, to_script
 if TYPE_CHECKING:
     import pandas as pd
 
-_MOST_ROWS, _MANY = 200, 12
+_MOST_ROWS, _MANY, _MOST_DRAWN = 200, 12, 40
 _WIDE = 1400
 """Pixels from which a figure stands across the page."""
 _EDGE = "peaks at an edge reach out of the measured window: what stands there is extrapolated."
@@ -276,7 +276,8 @@ def _process_tables(analysis: Analysis) -> list[dict[str, Any]]:
         if not summary["process"].any():
             summary = summary.drop(columns="process")
         loose = analysis.tracks.loose
-        title = f"Lines of peaks ({len(summary)}; {loose} of {len(analysis.peaks)} peaks are on none)"
+        some = "; the 40 longest or fewer are drawn" if len(summary) > _MOST_DRAWN else ""
+        title = f"Lines of peaks ({len(summary)}; {loose} of {len(analysis.peaks)} peaks are on none{some})"
         tables.append({"title": title, "html": frame_table(summary)})
     return tables
 

@@ -191,8 +191,8 @@
       picked.slice().reverse().forEach((k) => {
         const i = branch.spectra[k], gamma = row("gamma", i), base = branch.values[k];
         const y = Array.from(gamma, (v, n) => (known(v) && inside(i, tau[n]) ? base + v * height : null));
-        traces.push({ x: [tau[0], tau[tau.length - 1]], y: [base, base], mode: "lines", line: { width: 0 }, xaxis: "x" + suffix(b), yaxis: "y" + suffix(b), hoverinfo: "skip" });
-        traces.push({ x: tau, y, mode: "lines", fill: "tonexty", fillcolor: "rgba(198,217,236,.85)", line: { color: i === state.chosen ? OTHER : "#17344a", width: i === state.chosen ? 2.5 : 1 }, xaxis: "x" + suffix(b), yaxis: "y" + suffix(b),
+        traces.push({ type: "scatter", x: [tau[0], tau[tau.length - 1]], y: [base, base], mode: "lines", line: { width: 0 }, xaxis: "x" + suffix(b), yaxis: "y" + suffix(b), hoverinfo: "skip" });
+        traces.push({ type: "scatter", x: tau, y, mode: "lines", fill: "tonexty", fillcolor: "rgba(198,217,236,.85)", line: { color: i === state.chosen ? OTHER : "#17344a", width: i === state.chosen ? 2.5 : 1 }, xaxis: "x" + suffix(b), yaxis: "y" + suffix(b),
           customdata: Array.from(tau, (_, n) => [i, gamma[n]]), hovertemplate: `${escaped(data.names[i])}<br>τ = %{x:.3g} s<br>γ = %{customdata[1]:.4g} ${unit}<extra></extra>` });
       });
       look["xaxis" + suffix(b)] = logarithmic("τ / s", { domain: domain(b), anchor: "y" + suffix(b) });
@@ -371,10 +371,12 @@
     });
     return look;
   }
-  const MOST_LEGEND = 12;
+  const MOST_LEGEND = 12, MOST_LINES = 40;
   function drawTracks() {
     const P = data.peaks, tauTraces = [], resistances = [], perBranch = {};
-    const sorted = data.tracks.map((track, number) => [track, number]);
+    // of very many lines those of the most peaks, by rising tau as they are numbered
+    const lengths = data.tracks.map((track) => track.peaks.length).sort((a, b) => b - a), least = lengths.length > MOST_LINES ? lengths[MOST_LINES] + 1 : 0;
+    const sorted = data.tracks.map((track, number) => [track, number]).filter(([track]) => track.peaks.length >= least);
     const many = sorted.length > MOST_LEGEND, explained = new Set();
     sorted.forEach(([track, number]) => {
       perBranch[track.branch] = (perBranch[track.branch] || 0) + 1;
