@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 import drtengine as dt
 from drtengine import plot, simulate
-from drtengine.cli import commands, output, terminal
+from drtengine.cli import analyze, commands, output, terminal  # noqa: F401  # analyze adds its command
 from drtengine.cli.demo import cells, misplacement
 
 FREQUENCY = np.geomspace(1e4, 1e-1, 41)
@@ -362,7 +362,9 @@ def test_coordinates_from_file_names_and_a_table(files: list[Path], tmp_path: Pa
     assert done.exit_code == 0, done.output
     summary = pd.read_csv(tmp_path / "out" / "summary.csv")
     assert summary["cell"].tolist() == ["A", "B", "C"]
-    for command in ("drt", "peaks", "kk", "circuit", "warburg"):
+    done = run("drt", *files, "--pattern", "cell1{cycle}", "--out", tmp_path / "out")
+    assert "cycle is unknown for 2 spectra, so that figures run along the number of the spectrum" in done.stdout
+    for command in ("drt", "peaks", "kk", "circuit", "warburg", "analyze"):
         first = ("R0",) if command == "circuit" else ()
         done = run(command, *first, *files, "--pattern", "{cell}.mpt", "--out", tmp_path / "none")
         assert done.exit_code == 2, command

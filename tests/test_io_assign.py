@@ -25,6 +25,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_a_unit_after_a_field_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "x_250mV.csv").write_text(TABLE)
+    notes = read(tmp_path, pattern="x_{voltage}mV").notes
+    assert notes == ("'voltage' of the file names multiplied by 0.001, for the unit after it",)
+
+
 def numbers(campaign: Campaign, name: str) -> list[float | None]:
     return [None if np.isnan(value) else value for value in campaign.coordinates[name].tolist()]
 
@@ -47,6 +53,13 @@ def test_pattern(folder: Path) -> None:
         ("x_250mV.csv", "x_{voltage_mV:d}mV.csv", {"voltage": 0.25}),
         ("cell-3-12,5degC.csv", "cell-{number:d}-{temperature:f}*", {"number": 3, "temperature": 12.5}),
         ("run (2) -1.5e-3A.csv", "run ({cycle:d}) {current:f}A", {"cycle": 2, "current": -1.5e-3}),
+        ("x_250mV.csv", "x_{voltage}mV", {"voltage": 0.25}),
+        ("x_250mV_2.csv", "x_{voltage:f}mV_{cycle}", {"voltage": 0.25, "cycle": 2}),
+        ("x_250mV.csv", "x_{voltage_mV}mV", {"voltage": 0.25}),
+        ("x_0.25V.csv", "x_{E}V", {"voltage": 0.25}),
+        ("x_25C.csv", "x_{temperature}C", {"temperature": 25}),
+        ("x_25C.csv", "x_{T}C", {"T": "25"}),
+        ("x_5min.csv", "x_{time}min", {"time": 300}),
         ("A_B_C.csv", "{cell}_{rest}", {"cell": "A", "rest": "B_C"}),
         ("SOC50.csv", "soc{SOC:d}", {"soc": 50}),
     ],

@@ -12,7 +12,7 @@ namespace {
 
 constexpr Index kRowBlock = 8;
 constexpr double kLowestLog = -80, kHighestLog = 60;
-constexpr Index kWide = 6;      // directions along which the posterior is much wider than its curvature at the mode says
+constexpr Index kWide = 6;  // directions along which the posterior is much wider than its curvature at the mode says
 constexpr int kIterations = 12;
 constexpr double kHold = 1e-6;  // precision of f about its level where nothing is said
 
@@ -27,7 +27,7 @@ RowMatrix with_whole_blocks(const RowMatrix& matrix) {
 enum class Entries { kAll, kUpper, kLower };  // where M is not zero
 
 // out[i, chain] = sum_k M(i, k) in[k, chain]. M has whole blocks of rows and columns.
-void multiply(const RowMatrix& M, Entries entries, const double* in, double* out) {
+void multiply_panel(const RowMatrix& M, Entries entries, const double* in, double* out) {
   for (Index i = 0; i < M.rows(); i += kRowBlock) {
     const Index begin = entries == Entries::kUpper ? i : 0;
     const Index end = entries == Entries::kLower ? i + kRowBlock : M.cols();
@@ -45,12 +45,12 @@ void multiply(const RowMatrix& M, Entries entries, const double* in, double* out
 
 // An orthonormal basis [node, kWide] of about the directions in which the covariance S is largest, by subspace
 // iteration.
-Eigen::MatrixXd widest_directions(const Eigen::MatrixXd& S) {
+Matrix widest_directions(const Matrix& S) {
   const Index n = S.rows();
-  Eigen::MatrixXd Q(n, std::min(kWide, n));
+  Matrix Q(n, std::min(kWide, n));
   for (Index k = 0; k < Q.cols(); ++k) Q.col(k) = S.col(k * n / Q.cols());
   for (int iteration = 0; iteration < kIterations; ++iteration) {
-    Q = (S * Q).eval();
+    Q = multiply(S, Q);
     for (Index k = 0; k < Q.cols(); ++k) {
       for (Index j = 0; j < k; ++j) Q.col(k) -= Q.col(j).dot(Q.col(k)) * Q.col(j);
       Q.col(k).normalize();
@@ -66,21 +66,19 @@ ReducedProblem::ReducedProblem(const Design& design, const LogFit& fit) {
   const Eigen::Map<const Vector> z(fit.z, design.rows()), w2(fit.w2, design.rows());
   const Vector w = w2.cwiseSqrt(), y = amplitudes(fit, n);
   gamma0 = y.head(n);
-  const Eigen::MatrixXd A = w.asDiagonal() * design.A.leftCols(n), F = w.asDiagonal() * design.A.rightCols(n_free);
+  const Matrix A = w.asDiagonal() * design.A.leftCols(n), F = w.asDiagonal() * design.A.rightCols(n_free);
   Vector residual = w.cwiseProduct(z - design.A.leftCols(n) * gamma0);
-  const Eigen::LLT<Eigen::MatrixXd> normal(F.transpose() * F);
-  if (n_free > 0 && normal.info() != Eigen::Success) throw NotPositiveDefinite("the free unknowns cannot be told apart");
-  free0 = normal.solve(F.transpose() * residual);
-  const Eigen::MatrixXd of_gamma = normal.solve(F.transpose() * A);
+  free_curvature = Cholesky(multiply_transposed(F, F));
+  if (n_free > 0 && !free_curvature.succeeded()) throw NotPositiveDefinite("the free unknowns cannot be told apart");
+  free0 = free_curvature.solve(F.transpose() * residual);
+  const Matrix of_gamma = free_curvature.solve(multiply_transposed(F, A));
   free_of_gamma = of_gamma;
-  const Eigen::MatrixXd inverse = normal.solve(Eigen::MatrixXd::Identity(n_free, n_free));
-  free_factor = inverse.llt().matrixL();
   residual -= F * free0;
-  const Eigen::MatrixXd reduced = A - F * of_gamma;
+  const Matrix reduced = A - multiply(F, of_gamma);
   rows = static_cast<double>((w2.array() > 0).count() - n_free);
   rss = residual.squaredNorm();
   gradient = -reduced.transpose() * residual;
-  curvature = reduced.transpose() * reduced;
+  curvature = multiply_transposed(reduced, reduced);
 }
 
 LogPosterior::LogPosterior(const ReducedProblem& problem, const LogFit& fit, double h, const LogPrior& prior)
@@ -103,27 +101,25 @@ LogPosterior::LogPosterior(const ReducedProblem& problem, const LogFit& fit, dou
   RowMatrix H = problem.gamma0.asDiagonal() * problem.curvature * problem.gamma0.asDiagonal();
   H = (H / fit.noise2).eval() + roughness_matrix(fit.precision, h);
   H.diagonal().array() += prior_.hold;
-  const Eigen::LLT<Eigen::MatrixXd> factor(H);
-  if (factor.info() != Eigen::Success) throw NotPositiveDefinite("the curvature at the mode is not positive definite");
-  const RowMatrix inverse = factor.matrixL().solve(Eigen::MatrixXd::Identity(n_, n_));
-  whitening_transposed_ = with_whole_blocks(inverse);
+  const Cholesky factor(H);
+  if (!factor.succeeded()) throw NotPositiveDefinite("the curvature at the mode is not positive definite");
+  whitening_transposed_ = with_whole_blocks(factor.solve_lower(Matrix::Identity(n_, n_)));
   whitening_ = whitening_transposed_.transpose();
 }
 
-void LogPosterior::rescale(const Eigen::MatrixXd& draws, Panel& z) {
-  const Eigen::MatrixXd centred = draws.colwise() - draws.rowwise().mean();
-  const Eigen::MatrixXd S = centred * centred.transpose() / static_cast<double>(draws.cols());
-  const Eigen::MatrixXd Q = widest_directions(S);
-  const Eigen::MatrixXd within = Q.transpose() * S * Q - Eigen::MatrixXd::Identity(Q.cols(), Q.cols());
-  Eigen::MatrixXd wanted = Eigen::MatrixXd::Identity(n_, n_) + Q * within * Q.transpose();
-  // an upper factor, wanted = U U', is the lower one of the matrix turned round
-  wanted = wanted.reverse().eval();
-  const Eigen::LLT<Eigen::MatrixXd> turned(wanted);
-  if (turned.info() != Eigen::Success) return;  // as good as before
-  const Eigen::MatrixXd lower = turned.matrixL();
-  const RowMatrix U = lower.reverse();
-  const RowMatrix old = whitening_.topLeftCorner(n_, n_);
-  whitening_ = with_whole_blocks(old * U);
+// With Q'SQ the covariance in the widest directions, 1 + Q (Q'SQ - 1) Q' = UU' is wanted, U upper; its inverse is
+// 1 + Q ((Q'SQ)^-1 - 1) Q' = LL', and U = L'^-1.
+void LogPosterior::rescale(const Matrix& draws, Panel& z) {
+  const Matrix centred = draws.colwise() - draws.rowwise().mean();
+  const Matrix S = gram_of_rows(centred) / static_cast<double>(draws.cols());
+  const Matrix Q = widest_directions(S);
+  const Cholesky within(multiply_transposed(Q, multiply(S, Q)));
+  if (!within.succeeded()) return;  // as good as before
+  const Matrix change = within.inverse() - Matrix::Identity(Q.cols(), Q.cols());
+  const Cholesky factor(Matrix::Identity(n_, n_) + multiply(Q, multiply(change, Q.transpose())));
+  if (!factor.succeeded()) return;
+  const Matrix U = factor.solve_upper(Matrix::Identity(n_, n_));
+  whitening_ = with_whole_blocks(multiply(whitening_.topLeftCorner(n_, n_), U));
   whitening_transposed_ = whitening_.transpose();
   for (Index i = n_ - 1; i >= 0; --i) {  // z = U^-1 z
     for (Index c = 0; c < kChains; ++c) {
@@ -135,7 +131,7 @@ void LogPosterior::rescale(const Eigen::MatrixXd& draws, Panel& z) {
 }
 
 PerChain LogPosterior::evaluate(const Panel& z, Panel& gradient) {
-  multiply(whitening_, Entries::kUpper, z.data(), f_.data());
+  multiply_panel(whitening_, Entries::kUpper, z.data(), f_.data());
   for (Index i = 0; i < n_; ++i) {
     const double mode = mode_[i], gamma0 = problem_.gamma0[i];
     for (Index c = 0; c < kChains; ++c) {
@@ -150,12 +146,12 @@ PerChain LogPosterior::evaluate(const Panel& z, Panel& gradient) {
   std::ranges::fill(slope_, 0.0);
   add_data(potential, slope_);
   add_prior(potential, slope_);
-  multiply(whitening_transposed_, Entries::kLower, slope_.data(), gradient.data());
+  multiply_panel(whitening_transposed_, Entries::kLower, slope_.data(), gradient.data());
   return potential;
 }
 
 void LogPosterior::add_data(PerChain& potential, Panel& gradient) {
-  multiply(curvature_, Entries::kAll, from_mode_.data(), product_.data());
+  multiply_panel(curvature_, Entries::kAll, from_mode_.data(), product_.data());
   PerChain rss{};
   for (Index i = 0; i < n_; ++i) {
     const double g = problem_.gradient[i];

@@ -56,11 +56,10 @@ class Chains {
   void warm_up() {
     run(kWarmUp);
     for (const Index rounds : kAdapting) {
-      Eigen::MatrixXd seen(posterior_.size(), rounds * kChains);
+      Matrix seen(posterior_.size(), rounds * kChains);
       for (Index round = 0; round < rounds; ++round) {
         run(1);
-        seen.middleCols(round * kChains, kChains) =
-            Eigen::Map<const RowMatrix>(z_.data(), posterior_.size(), kChains);
+        seen.middleCols(round * kChains, kChains) = Eigen::Map<const RowMatrix>(z_.data(), posterior_.size(), kChains);
       }
       posterior_.rescale(seen, z_);
       evaluate_all();
@@ -234,17 +233,16 @@ class Worker {
     const Index n = design_.n_basis, n_free = design_.size() - n;
     const Vector gamma = logs.row(row).transpose().array().exp();
     draws.row(row).head(n) = size * gamma.transpose();
-    const double noise2 =
-        (prior.noise_rate + rss / 2) / random.gamma(prior.noise_shape + problem.rows / 2);
+    const double noise2 = (prior.noise_rate + rss / 2) / random.gamma(prior.noise_shape + problem.rows / 2);
     Vector normal(n_free);
     for (double& x : normal) x = random.normal();
     const Vector free = problem.free0 - problem.free_of_gamma * (gamma - problem.gamma0) +
-                        std::sqrt(noise2) * (problem.free_factor * normal);
+                        std::sqrt(noise2) * problem.free_curvature.solve_upper(normal);
     draws.row(row).segment(n + functionals_.cols(), n_free) =
         size * free.cwiseProduct(design_.scale.tail(n_free)).transpose();
     draws(row, draws.cols() - 2) = size * std::sqrt(noise2);
-    draws(row, draws.cols() - 1) = random.gamma(prior.lambda_shape + static_cast<double>(n - 2) / 2) /
-                                   (prior.lambda_rate + roughness / 2);
+    draws(row, draws.cols() - 1) =
+        random.gamma(prior.lambda_shape + static_cast<double>(n - 2) / 2) / (prior.lambda_rate + roughness / 2);
   }
 
   const Design& design_;

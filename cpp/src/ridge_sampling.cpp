@@ -1,5 +1,6 @@
 #include "drtengine/ridge_sampling.hpp"
 
+#include "drtengine/dense.hpp"
 #include "drtengine/errors.hpp"
 #include "drtengine/ridge.hpp"
 #include "drtengine/truncated.hpp"
@@ -45,19 +46,19 @@ class Worker {
         modes_.free.row(s).transpose().cwiseQuotient(design_.scale.tail(n_free));
     const double lambda = modes_.lambda[modes_.lambda.size() == 1 ? 0 : s];
     const RowMatrix gram = weighted_gram(design_, w2), H = gram + lambda * design_.M;
-    const Eigen::LLT<Eigen::MatrixXd> llt(H);
-    if (llt.info() != Eigen::Success) throw NotPositiveDefinite("A'A + lambda M is singular");
+    const Cholesky factor(H);
+    if (!factor.succeeded()) throw NotPositiveDefinite("A'A + lambda M is singular");
     const double noise2 = noise_variance(z, w2, mode, gram, H);
     if (!(noise2 > 0)) {
       result_.status[static_cast<std::size_t>(s)] = Status::kUnconverged;
       return;
     }
-    const Vector mean = llt.solve(design_.A.transpose() * w2.cwiseProduct(z));
+    const Vector mean = factor.solve(design_.A.transpose() * w2.cwiseProduct(z));
     TruncatedNormal normal(mean, H / noise2, n_constrained_);
     RandomStream random = RandomStream::of(options_.seed, Z_.row(s).data(), Z_.cols());
     const bool free = n_constrained_ == 0;  // then moves forget all
     const Index rounds = options_.rounds(), warm_up = free ? 0 : kWarmUp;
-    Eigen::MatrixXd x(rounds * kChains, design_.size());
+    Matrix x(rounds * kChains, design_.size());
     for (Index c = 0; c < kChains; ++c) {
       normal.start(mode);
       for (Index i = 0; i < warm_up; ++i) normal.advance(random);
@@ -67,7 +68,7 @@ class Worker {
       }
     }
     RowMatrix draws(x.rows(), outputs_.cols() + n_free + 1);
-    draws.leftCols(outputs_.cols()) = x.leftCols(n) * outputs_;
+    draws.leftCols(outputs_.cols()) = multiply(x.leftCols(n), outputs_);
     draws.middleCols(outputs_.cols(), n_free) = x.rightCols(n_free) * design_.scale.tail(n_free).asDiagonal();
     draws.rightCols(1).setConstant(std::sqrt(noise2));
     const auto count = static_cast<double>(rounds * kChains), moves = count + static_cast<double>(warm_up * kChains);
@@ -84,8 +85,8 @@ class Worker {
     for (Index i = 0; i < design_.size(); ++i) {
       if (i >= n_constrained_ || mode[i] > 0) positive.push_back(i);
     }
-    const Eigen::MatrixXd own_H = H(positive, positive), own_gram = gram(positive, positive);
-    const double dof = own_H.llt().solve(own_gram).trace();
+    const Matrix own_H = H(positive, positive), own_gram = gram(positive, positive);
+    const double dof = Cholesky(own_H).solve(own_gram).trace();
     const double left = static_cast<double>((w2.array() > 0).count()) - dof;
     return left < 1 ? 0 : w2.dot((z - design_.A * mode).cwiseAbs2()) / left;
   }
@@ -118,9 +119,8 @@ Samples sample_ridge(const Design& design, ConstMatrixView Z, ConstMatrixView we
   if (options.n_draws < 1) throw InvalidInput("no draws are asked for");
   const RowWeights row_weights(weights, own_weights, design, n_spectra);
   Samples result(n_spectra, n_nodes, outputs.cols() + n_free + 1, options);
-  parallel_for(n_spectra, 1, options.n_threads, options.keep_going, [&] {
-    return Worker(design, Z, row_weights, nonneg, modes, outputs, n_nodes, options, result);
-  });
+  parallel_for(n_spectra, 1, options.n_threads, options.keep_going,
+               [&] { return Worker(design, Z, row_weights, nonneg, modes, outputs, n_nodes, options, result); });
   return result;
 }
 

@@ -20,13 +20,13 @@ constexpr std::size_t kWidth = 8;                  // minima kept side by side, 
 
 TruncatedNormal::TruncatedNormal(const Vector& mean, const RowMatrix& H, Index n_constrained)
     : n_(mean.size()), n_constrained_(n_constrained), mean_(mean), x_(mean), v_(mean), before_(mean) {
-  const Eigen::LLT<Eigen::MatrixXd> llt(H);
-  if (llt.info() != Eigen::Success) throw NotPositiveDefinite("the precision of a normal distribution is singular");
-  covariance_ = llt.solve(Eigen::MatrixXd::Identity(n_, n_));
-  factor_ = llt.matrixU();
-  arrival_ = Vector::Constant((n_constrained + static_cast<Index>(kWidth) - 1) / static_cast<Index>(kWidth) *
-                                  static_cast<Index>(kWidth),
-                              kNever);
+  const Cholesky factor(H);
+  if (!factor.succeeded()) throw NotPositiveDefinite("the precision of a normal distribution is not positive definite");
+  covariance_ = factor.inverse();
+  factor_ = factor.solve_upper(Matrix::Identity(n_, n_));
+  arrival_ = Vector::Constant(
+      (n_constrained + static_cast<Index>(kWidth) - 1) / static_cast<Index>(kWidth) * static_cast<Index>(kWidth),
+      kNever);
 }
 
 void TruncatedNormal::start(const Vector& x) {
@@ -35,8 +35,9 @@ void TruncatedNormal::start(const Vector& x) {
 }
 
 void TruncatedNormal::draw_velocity(RandomStream& random) {
-  random.fill_normal(v_.data(), n_);
-  factor_.triangularView<Eigen::Upper>().solveInPlace(v_);
+  Vector normal(n_);
+  random.fill_normal(normal.data(), n_);
+  v_.noalias() = factor_ * normal;
 }
 
 void TruncatedNormal::advance(RandomStream& random) {
@@ -59,8 +60,8 @@ void TruncatedNormal::advance(RandomStream& random) {
 // The wall that is met first, if before tan(t/2) = half_tangent, which becomes that of the meeting; else -1.
 //
 // Along a wall x = mean + v sin t + (x - mean) cos t. With T = tan(t/2) this is zero where
-// (2 mean - x) T^2 + 2 v T + x = 0; of the two roots x / (-v +- sqrt(v^2 - (2 mean - x) x)) the one with + comes first. A
-// particle that stands on the wall and leaves it, having been reflected there, meets it again at the other root.
+// (2 mean - x) T^2 + 2 v T + x = 0; of the two roots x / (-v +- sqrt(v^2 - (2 mean - x) x)) the one with + comes first.
+// A particle that stands on the wall and leaves it, having been reflected there, meets it again at the other root.
 Index TruncatedNormal::next_wall(double& half_tangent) {
   for (Index i = 0; i < n_constrained_; ++i) {
     const double x = x_[i], v = v_[i], a = 2 * mean_[i] - x;

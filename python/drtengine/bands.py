@@ -45,7 +45,10 @@ def check_band(band: float | None, kind: str, seed: int, samples: int | None, me
             raise InvalidInput(f"band_kind='sampled' goes with method='log' or 'ridge'; method={method!r} has none")
         return
     if method in ("ridge", "joint"):
-        raise InvalidInput(f"bands that cover what they claim exist for method='log'; method={method!r} has none")
+        other = "; it has band_kind='sampled', which is not calibrated" if method == "ridge" else ""
+        raise InvalidInput(
+            f"bands that cover what they claim exist for method='log'; method={method!r} has none{other}"
+        )
 
 
 def half_width(level: float) -> float:

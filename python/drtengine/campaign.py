@@ -230,11 +230,12 @@ class Campaign:
     def _repr_html_(self) -> str:
         head = ("coordinate", "values", "different")
         rows = self._places()
-        return page(repr(self).strip("<>"), head, rows, self.notes, count=len(rows))
+        title, _, _ = repr(self).strip("<>").partition(", coordinates: ")
+        return page(title, head, rows, self.notes, count=len(rows))
 
     def _places(self) -> list[tuple[str, str, str]]:
         """Coordinates: name, from where to where, and how many different values."""
-        return [(name, describe(column), str(np.unique(column).size)) for name, column in self.coordinates.items()]
+        return [(name, *describe(column)) for name, column in self.coordinates.items()]
 
     def __reduce__(self) -> tuple[Any, ...]:  # a mappingproxy does not pickle, a repeated row need not
         frequency = self.frequency[0] if self.is_shared else self.frequency

@@ -210,6 +210,8 @@ def fit_drt(
     chosen = check_selector(strength, refine, noise, n_folds, part, campaign)
     per_spectrum = options.check_flag("per_spectrum", per_spectrum)
     check_band(band, band_kind, seed, samples, method)
+    if band is not None and loops is not None:
+        raise InvalidInput("free=(low, high) has no band; nonneg=False, free throughout, has band_kind='sampled'")
     wanted = None if band is None else Band(float(band), band_kind, int(seed), samples and int(samples))
     branches = order_branches(campaign, along) if method == "joint" else []
 

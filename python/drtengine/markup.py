@@ -9,7 +9,7 @@ MOST_ROWS = 12
 """Rows that a table in a notebook shows."""
 
 _MOST_NOTES = 50
-_CELL = "text-align:left;padding:0 1em 0 0"
+_CELL = "text-align:left;white-space:nowrap;padding:0 1em 0 0"
 
 
 def page(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str], *, count: int) -> str:

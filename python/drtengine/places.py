@@ -75,7 +75,7 @@ def rows_where(table: Table, count: int, wanted: Mapping[str, Wanted]) -> BoolAr
             raise InvalidInput(f"{name}={value!r} cannot be compared with coordinate {name!r}: {error}") from error
         if not rows.any():
             also = f" beside {', '.join(wanted)}" if len(wanted) > 1 else ""
-            raise InvalidInput(f"no spectrum has {name}={value!r}{also}; coordinate {name!r} has {describe(column)}")
+            raise InvalidInput(f"no spectrum has {name}={value!r}{also}; coordinate {name!r} has {describe(column)[0]}")
     return rows
 
 
@@ -131,16 +131,17 @@ def _unknown(column: NDArray[Any]) -> BoolArray:
     return np.asarray(column == "" if column.dtype.kind == "U" else np.isnan(column))
 
 
-def describe(column: NDArray[Any]) -> str:
-    """Say from where to where a column reaches, or which texts it holds."""
+def describe(column: NDArray[Any]) -> tuple[str, str]:
+    """Say from where to where a column reaches, or which texts it holds, and how many different values it has."""
     known = column[~_unknown(column)]
     if known.size == 0:
-        return "no value"
+        return "no value", "0"
+    different = str(np.unique(known).size)
     if column.dtype.kind == "U":
-        return listed(list(dict.fromkeys(known.tolist())), 6)
+        return listed(list(dict.fromkeys(known.tolist())), 6), different
     low, high = known.min(), known.max()
     texts = [f"{v:.6g}" if column.dtype.kind == "f" else str(v.astype("datetime64[s]")) for v in (low, high)]
-    return " to ".join(dict.fromkeys(texts))
+    return " to ".join(dict.fromkeys(texts)), different
 
 
 def listed(names: Sequence[str], most: int = 12) -> str:

@@ -182,7 +182,7 @@ class DrtResult:
         return f"<DrtResult: {fine} of {len(self)} spectra inverted, {grid}>"
 
     def _repr_html_(self) -> str:
-        frame = self.summary().iloc[:MOST_ROWS]
+        frame = self.summary().iloc[:MOST_ROWS].dropna(axis=1, how="all").drop(columns="file", errors="ignore")
         rows = [[f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row] for row in frame.to_numpy()]
         return page(repr(self).strip("<>"), [*map(str, frame.columns)], rows, self.notes, count=len(self))
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "drtengine/chains.hpp"
+#include "drtengine/dense.hpp"
 #include "drtengine/log_lanes.hpp"
 #include "drtengine/log_sampling.hpp"
 
@@ -23,7 +24,7 @@ struct ReducedProblem {
 
   RowMatrix free_of_gamma;  // [free, node]
   Vector free0;             // free unknowns = free0 - free_of_gamma * (gamma - gamma0)
-  RowMatrix free_factor;    // [free, free] lower, of the inverse of their curvature
+  Cholesky free_curvature;  // [free, free] half, of the residual sum of squares
 
   ReducedProblem(const Design& design, const LogFit& fit);
 };
@@ -38,7 +39,7 @@ class LogPosterior {
 
   // Changes the coordinates such that `draws` [node, draw] of z would have variance one also where they are widest,
   // and z with them. What was evaluated is void.
-  void rescale(const Eigen::MatrixXd& draws, Panel& z);
+  void rescale(const Matrix& draws, Panel& z);
 
   // -ln p and its gradient, in the whitened coordinates z. Keeps what `log_gamma` and the like give.
   PerChain evaluate(const Panel& z, Panel& gradient);

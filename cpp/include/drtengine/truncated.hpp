@@ -5,6 +5,7 @@
 // doi:10.1080/10618600.2013.788448). In the coordinates themselves a reflection costs one column of the covariance.
 #pragma once
 
+#include "drtengine/dense.hpp"
 #include "drtengine/random.hpp"
 #include "drtengine/types.hpp"
 
@@ -31,7 +32,7 @@ class TruncatedNormal {
   Index n_, n_constrained_;
   Vector mean_;
   RowMatrix covariance_;
-  Eigen::MatrixXd factor_;  // upper; factor_' factor_ is H
+  Matrix factor_;  // upper; factor_ factor_' is the covariance
   Vector x_, v_, before_;
   Vector arrival_;  // [constrained] tan(t/2) of the time when a wall is met
   Index reflections_ = 0, given_up_ = 0;

@@ -54,7 +54,8 @@ def read_inputs(
         campaign = read(given, **options, progress=progress)
     except UnreadableFile:
         # `read` insists on files that are named one by one; here they are as those of a folder
-        readable = [path for path in given if not _is_named(path) or _can_be_read(path, options, refused)]
+        format = options.get("format")
+        readable = [path for path in given if not _is_named(path) or _can_be_read(path, format, refused)]
         if not readable:
             reasons = "\n  ".join(list(refused.values())[:10])
             raise UnreadableFile(f"none of {len(given)} file(s) can be read as impedance:\n  {reasons}") from None
@@ -80,10 +81,10 @@ def _is_named(path: PathLike) -> bool:
     return Path(path).expanduser().is_file()
 
 
-def _can_be_read(path: PathLike, options: Mapping[str, Any], refused: dict[str, str]) -> bool:
+def _can_be_read(path: PathLike, format: str | None, refused: dict[str, str]) -> bool:
     """Whether a file holds impedance; `refused` is told why not."""
     try:
-        read(path, **options)
+        read(path, format=format)
     except UnreadableFile as error:
         refused[str(path)] = str(error)
         return False

@@ -21,7 +21,7 @@ from ..io.reading import natural_key
 from ..kk import check_kk
 from ..peaks import Processes, find_peaks, integrate_processes, track_peaks
 from ..result import DrtResult
-from ..series import arrange
+from ..series import INDEX, arrange
 from . import SOME_FAIL, terminal
 from .checks import check_first, report_check
 from .demo import demonstrate, tell
@@ -161,7 +161,7 @@ def drt(
         start = perf_counter()
         with new_folder(out, force=force) as folder:
             campaign = _read(files, format, coords, pattern)
-            arrange(campaign.coordinates, len(campaign), along)  # before the work, in case there is no such coordinate
+            series = arrange(campaign.coordinates, len(campaign), along)  # now, in case there is no such coordinate
             if kk or drop_invalid:
                 campaign = check_first(campaign, folder, along, threads, f_min, f_max, drop=drop_invalid)
             inversion = perf_counter()
@@ -171,6 +171,7 @@ def drt(
             _check_any_answer(result)
             table = integrate_processes(result, ranges) if ranges else None
             remarks = write_result(result, folder, along, table)
+            remarks += _why_numbered(series.along, campaign) if along is None else []
         _report(result, table)
         terminal.show_notes([*result.notes, *(table.notes if table else ()), *remarks])
         each = f"{inversion / len(result) * 1e3:.3g} ms a spectrum"
@@ -290,6 +291,18 @@ def _read(files: list[str], format: str | None, coords: Path | None = None, patt
         files = sorted(files, key=natural_key)
     with terminal.progress("reading") as hook:
         return read(files, format=format, coordinates=coords, pattern=pattern, progress=hook)
+
+
+def _why_numbered(along: str, campaign: Campaign) -> list[str]:
+    """Say which coordinate the figures do not run along, if all that keeps them is spectra without it."""
+    if along != INDEX:
+        return []
+    for name in ("voltage", "soc", "cycle"):
+        column = campaign.coordinates.get(name)
+        if column is not None and column.dtype.kind == "f" and 0 < np.isnan(column).sum() < column.size:
+            count = np.isnan(column).sum()
+            return [f"{name} is unknown for {count} spectra, so that figures run along the number of the spectrum"]
+    return []
 
 
 def _invert(files: list[str], format: str | None, coords: Path | None, pattern: str | None) -> DrtResult:

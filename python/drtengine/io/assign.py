@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..campaign import Campaign
 from ..errors import InvalidInput
 from ..places import listed
-from .columns import coordinate_of
+from .columns import coordinate_of, parse_unit, understand
 from .text import read_lines, split_cells
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ CoordinateTable: TypeAlias = "str | os.PathLike[str] | pd.DataFrame | Mapping[st
 
 _KEYS = ("file", "filename", "file name", "name", "spectrum")
 _FIELD = re.compile(r"\{(?P<name>[^{}:]*)(?::(?P<kind>[^{}]*))?\}|(?P<any>\*+)")
+_NUMERIC = ("voltage", "current", "temperature", "time", "cycle", "soc")
 _KINDS = {
     "": r".+?",
     "d": r"[-+]?\d+",
@@ -41,8 +43,9 @@ def assign_pattern(campaign: Campaign, pattern: str) -> Campaign:
     campaign : Campaign
         With a coordinate "file".
     pattern : str
-        What the name of a file looks like, with or without its suffix: ``{name}`` is text, ``{name:f}`` a number,
-        ``{name:d}`` a whole number, ``*`` anything. A unit in the name of a field is converted: ``{voltage_mV:d}``.
+        What the name of a file looks like, with or without its suffix: ``{name:f}`` is a number, ``{name:d}`` a
+        whole number, ``{name}`` text, or a number if it is voltage, current, temperature, time, cycle or soc; ``*``
+        is anything. A unit after a field or in its name is converted: ``{voltage}mV``, ``{voltage_mV}``.
 
     Raises
     ------
@@ -59,9 +62,11 @@ def assign_pattern(campaign: Campaign, pattern: str) -> Campaign:
     if strangers:
         notes.append(f"the pattern {pattern!r} does not fit {len(strangers)} file name(s): {listed(strangers)}")
     columns: dict[str, NDArray[Any]] = {}
-    for group, (field, kind) in enumerate(fields, 1):
+    for group, field in enumerate(fields, 1):
         texts = [match[group] if match else "" for match in matches]
-        columns[field] = _numbers(texts) if kind else np.array(texts)
+        columns[field.name] = _numbers(texts) * field.factor if field.kind else np.array(texts)
+        if field.factor != 1:
+            notes.append(f"{field.name!r} of the file names multiplied by {field.factor:g}, for the unit after it")
     return _assign(campaign, columns, np.array([m is not None for m in matches]), "the file name", notes)
 
 
@@ -115,11 +120,20 @@ def _files(campaign: Campaign) -> list[str]:
     return [str(file) for file in campaign.coordinates["file"]]
 
 
-def _compile(pattern: str) -> tuple[re.Pattern[str], list[tuple[str, str]]]:
-    """Turn a pattern into a regular expression and its fields: name and kind."""
+@dataclass(frozen=True)
+class _Field:
+    """A field of a pattern: its name, one of `_KINDS`, and the factor to V, A, s or °C of the unit after it."""
+
+    name: str
+    kind: str
+    factor: float
+
+
+def _compile(pattern: str) -> tuple[re.Pattern[str], list[_Field]]:
+    """Turn a pattern into a regular expression and its fields."""
     if not isinstance(pattern, str):
         raise InvalidInput(f"pattern must be text such as '{{cell}}_{{voltage:f}}V', got {pattern!r}")
-    fields: list[tuple[str, str]] = []
+    fields: list[_Field] = []
     expression, at = "", 0
     for match in _FIELD.finditer(pattern):
         expression += re.escape(pattern[at : match.start()])
@@ -128,17 +142,26 @@ def _compile(pattern: str) -> tuple[re.Pattern[str], list[tuple[str, str]]]:
             expression += ".*?"
             continue
         name, kind = match["name"].strip(), match["kind"] or ""
-        if not name or kind not in _KINDS or name in dict(fields):
+        if not name or kind not in _KINDS or name in [field.name for field in fields]:
             raise InvalidInput(
                 f"pattern {pattern!r}: {match[0]} is not {{name}} (text), {{name:f}} (number) or {{name:d}} (whole "
                 "number) with a name of its own"
             )
-        fields.append((name, kind))
+        kind = kind or ("f" if coordinate_of(name)[0] in _NUMERIC else "")
+        fields.append(_Field(name, kind, _factor_after(name, pattern[at:]) if kind else 1.0))
         expression += f"({_KINDS[kind]})"
     rest = pattern[at:]
     if not fields or "{" in expression.replace(r"\{", "{") + rest or "}" in rest:
         raise InvalidInput(f"pattern {pattern!r} needs fields such as {{cell}} or {{voltage:f}}, with both braces")
     return re.compile(expression + re.escape(rest), re.IGNORECASE), fields
+
+
+def _factor_after(name: str, rest: str) -> float:
+    """Return the factor of the unit that follows a field, such as mV in "{voltage}mV_01"; 1 if there is none."""
+    unit = parse_unit(re.split(r"[^A-Za-zµμ°]", rest, maxsplit=1)[0])
+    column = understand(name)
+    fits = column is not None and not column.has_unit and unit is not None and unit[0] == column.quantity
+    return unit[1] if fits and unit is not None else 1.0
 
 
 def _assign(

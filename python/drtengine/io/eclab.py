@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,14 @@ import numpy as np
 from ..errors import UnreadableFile
 from ..spectrum import Spectrum
 from .columns import hold_impedance, required_columns, understand_all
-from .metadata import Coordinate, complete, known, named_values, number, parse_date
+from .metadata import Coordinate, known, named_values, number, parse_date
 from .registry import Reader
 from .sweeps import spectra_from_table
 from .text import Layout, build_table, decode_head, read_lines
 
 _FIRST_LINE = re.compile(r"(EC|BT)-Lab ASCII FILE")
 _HEADER_LENGTH = re.compile(r"Nb header lines\s*:\s*(\d+)")
+_NOT_TYPED = (0.0, 0.001)
 _BARE_COLUMNS = ("time/s", "cycle number", "freq/Hz", "Re(Z)/Ohm", "-Im(Z)/Ohm", "|Z|/Ohm", "Phase(Z)/deg")
 
 
@@ -26,8 +28,8 @@ def read_eclab(path: Path) -> list[Spectrum]:
 
     The header block may be missing, and even the line of column names if the seven columns are time, cycle,
     frequency, Re, -Im, |Z| and phase, which modulus and phase prove. Coordinates: cycle, time (s, start of
-    the sweep), voltage (V) and current (A) as means over the sweep where the file has them; date (start of the
-    acquisition), area (cm²) and comment from the header.
+    the sweep), voltage (V) and current (A) as means over the sweep where the file has them; date (the start of the
+    sweep by the computer's clock), area (cm²) and comment from the header.
 
     Raises
     ------
@@ -55,17 +57,17 @@ def read_eclab(path: Path) -> list[Spectrum]:
             "needed are freq/Hz, Re(Z)/Ohm and -Im(Z)/Ohm"
         )
     table = build_table(Layout(path, lines, start, "\t", names), required_columns(columns))
-    return complete(spectra_from_table(table, columns, notes + remarks), _coordinates(lines[: start - 1]))
+    spectra = spectra_from_table(table, columns, notes + remarks)
+    header = named_values(lines[: start - 1], " : ")
+    begin = parse_date(header.get("Acquisition started on", ""), month_first=True)[0]  # so in every language
+    return [replace(s, coordinates={**_coordinates(header, begin, s), **s.coordinates}) for s in spectra]
 
 
-def _coordinates(header: Sequence[str]) -> dict[str, Coordinate]:
-    """Collect what the header says; its dates put the month first in every language."""
-    values = named_values(header, " : ")
-    return known(
-        date=parse_date(values.get("Acquisition started on", ""), month_first=True)[0],
-        area=number(values.get("Electrode surface area")),
-        comment=values.get("Comments"),
-    )
+def _coordinates(header: Mapping[str, str], begin: np.datetime64 | None, spectrum: Spectrum) -> dict[str, Coordinate]:
+    """Collect what the header says; the area that EC-Lab writes where nobody typed one does not count."""
+    area, time = number(header.get("Electrode surface area")), spectrum.coordinates.get("time", 0.0)
+    date = None if begin is None else begin + np.timedelta64(round(float(time) * 1e6), "us")
+    return known(date=date, area=None if area in _NOT_TYPED else area, comment=header.get("Comments"))
 
 
 def _header_lines(path: Path, lines: Sequence[str]) -> int:

@@ -48,8 +48,9 @@ def read(
         A table with a column "file" that names files (or spectra: "cell#3") and columns of coordinates, which
         are added and win over those of the files; what they replace is noted.
     pattern : str, optional
-        What file names tell, such as ``"{cell}_{voltage:f}V"``: ``{name}`` is text, ``{name:f}`` a number,
-        ``{name:d}`` a whole number, ``*`` anything. It wins over the files, the table over it.
+        What file names tell, such as ``"{cell}_{voltage}mV"``: ``{name}`` is text (but voltage, current, temperature,
+        time, cycle and soc are numbers), ``{name:f}`` a number, ``{name:d}`` a whole number, ``*`` anything; a unit
+        after a field is converted. The pattern wins over the files, the table over the pattern.
     progress : callable (done, total), optional
         Called after every file.
 

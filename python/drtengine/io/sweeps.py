@@ -93,7 +93,7 @@ def spectra_from_values(
         labels = {name: column[~dc] for name, column in labels.items()}
     Z, remarks = _impedance(values, columns)
     notes += remarks
-    changing = {**{name: values[name] for name in ("cycle",) if name in values}, **labels}
+    changing = {**labels, "cycle": values["cycle"]} if "cycle" in values else labels
     starts, remarks = _sweep_starts(values["frequency"], changing)
     notes += remarks
     if starts.size > 1:
