@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import drtengine as dt
@@ -126,3 +128,13 @@ def test_a_million_rows_take_seconds(tmp_path: Path) -> None:
     start = perf_counter()
     assert len(dt.read_table(path)) == 1_000_000
     assert perf_counter() - start < 10
+
+
+def test_packed_tables_are_read(tmp_path: Path) -> None:
+    text = "time/s,I/mA,Ecell/V\n" + "".join(f"{i},1,3.{i:02}\n" for i in range(20))
+    (tmp_path / "cell.csv").write_text(text)
+    (tmp_path / "cell.csv.gz").write_bytes(gzip.compress(text.encode()))
+    pd.testing.assert_frame_equal(dt.read_table(tmp_path / "cell.csv.gz"), dt.read_table(tmp_path / "cell.csv"))
+    (tmp_path / "half.csv.gz").write_bytes(gzip.compress(text.encode())[:40])
+    with pytest.raises(dt.UnreadableFile, match=r"half.csv.gz was packed by gzip and is damaged"):
+        dt.read_table(tmp_path / "half.csv.gz")
