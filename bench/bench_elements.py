@@ -15,7 +15,7 @@ LIMIT = 3000.0
 def bench_search(clock, scaled, population):
     """From a stiff ridge estimate, with the inductance that the spectra have, on one thread."""
     spectra = campaign(population, 71, scaled(20_000))[: scaled(2_000)]
-    smooth = dt.fit_drt(spectra, order=2, lambda_=1e-4, weights="modulus")
+    smooth = dt.fit_drt(spectra, method="ridge", order=2, lambda_=1e-4, weights="modulus")
     start = {"tau": smooth.tau, "gamma": smooth.gamma, "R_inf": smooth.R_inf, "weights": 1 / np.abs(spectra.Z) ** 2}
     found = clock(
         lambda: fit_elements(spectra.frequency, spectra.Z, **start, inductance=True, n_threads=1),
@@ -32,7 +32,7 @@ def bench_search(clock, scaled, population):
 def bench_curve(clock, scaled, population):
     """Averages of gamma over 92 cells with their uncertainties."""
     spectra = campaign(population, 71, scaled(20_000))[: scaled(2_000)]
-    smooth = dt.fit_drt(spectra, order=2, lambda_=1e-4, weights="modulus")
+    smooth = dt.fit_drt(spectra, method="ridge", order=2, lambda_=1e-4, weights="modulus")
     start = {"tau": smooth.tau, "gamma": smooth.gamma, "R_inf": smooth.R_inf, "weights": 1 / np.abs(spectra.Z) ** 2}
     found = fit_elements(spectra.frequency, spectra.Z, **start, inductance=True, n_threads=1)
     edges = np.geomspace(smooth.tau[0], smooth.tau[-1], 93)

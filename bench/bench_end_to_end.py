@@ -17,7 +17,7 @@ def export(tmp_path_factory, scaled):
 
 
 def whole(source, target, **options):
-    result = dt.fit_drt(dt.read(source), n_threads=1, **options)
+    result = dt.fit_drt(dt.read(source), method="ridge", n_threads=1, **options)
     dt.save(result, target)
     return result
 

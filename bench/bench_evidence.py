@@ -31,7 +31,7 @@ def bench_whole(clock, scaled, population):
     """fit_drt as it stands."""
     spectra = campaign(population, 71, scaled(4_000))
     result = clock(
-        lambda: dt.fit_drt(spectra, lambda_="evidence", tau=TAU, n_threads=1),
+        lambda: dt.fit_drt(spectra, method="ridge", lambda_="evidence", tau=TAU, n_threads=1),
         group=GROUP,
         label=f"fit_drt, N = 71, {population}",
         spectra=len(spectra),
@@ -46,7 +46,7 @@ def bench_others(clock, scaled, selector):
     """The other criteria; GCV has a file of its own."""
     spectra = campaign("two_zarc", 71, scaled(2_000))
     clock(
-        lambda: dt.fit_drt(spectra, lambda_=selector, tau=TAU, n_threads=1),
+        lambda: dt.fit_drt(spectra, method="ridge", lambda_=selector, tau=TAU, n_threads=1),
         group=GROUP,
         label=f"fit_drt by {selector}, N = 71, two_zarc",
         spectra=len(spectra),

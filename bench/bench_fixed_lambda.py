@@ -20,7 +20,7 @@ def bench_fit_drt(clock, scaled, n_threads, points, population):
     """The whole call, everything that a result has."""
     spectra = campaign(population, points, scaled(20_000))
     result = clock(
-        lambda: dt.fit_drt(spectra, lambda_=LAMBDA, tau=TAU, n_threads=n_threads),
+        lambda: dt.fit_drt(spectra, method="ridge", lambda_=LAMBDA, tau=TAU, n_threads=n_threads),
         group=SHARED,
         label=f"fit_drt, N = {points}, {population}, {n_threads} thread(s)",
         spectra=len(spectra),
@@ -43,7 +43,9 @@ def bench_core(clock, scaled, points, population):
         limit=SHARED_LIMITS.get(points),
     )
     assert (status == dt.Status.OK).all()
-    assert np.array_equal(coefficients[:8], dt.fit_drt(spectra[:8], lambda_=LAMBDA, tau=TAU).coefficients)
+    assert np.array_equal(
+        coefficients[:8], dt.fit_drt(spectra[:8], method="ridge", lambda_=LAMBDA, tau=TAU).coefficients
+    )
 
 
 @pytest.mark.parametrize("population", POPULATIONS)
@@ -53,7 +55,7 @@ def bench_own_weights(clock, scaled, n_threads, points, population):
     """Weights 1/|Z|: each spectrum has normal equations of its own."""
     spectra = campaign(population, points, scaled(2_000))
     result = clock(
-        lambda: dt.fit_drt(spectra, lambda_=LAMBDA, tau=TAU, weights="modulus", n_threads=n_threads),
+        lambda: dt.fit_drt(spectra, method="ridge", lambda_=LAMBDA, tau=TAU, weights="modulus", n_threads=n_threads),
         group=OWN,
         label=f"fit_drt, N = {points}, {population}, {n_threads} thread(s)",
         spectra=len(spectra),
@@ -85,7 +87,9 @@ def bench_first_call(clock, scaled):
     seen = campaign("two_zarc", 71, scaled(20_000))
 
     def first():
-        return dt.fit_drt(dt.Campaign.from_arrays(seen.frequency[0], seen.Z), lambda_=LAMBDA, tau=TAU, n_threads=1)
+        return dt.fit_drt(
+            dt.Campaign.from_arrays(seen.frequency[0], seen.Z), method="ridge", lambda_=LAMBDA, tau=TAU, n_threads=1
+        )
 
     clock(first, group=SHARED, label="from_arrays + fit_drt, N = 71, two_zarc, 1 thread(s)", spectra=len(seen))
 
@@ -94,7 +98,7 @@ def bench_irregular(clock, scaled):
     """Frequencies as instruments have them."""
     spectra = campaign("two_zarc", 71, scaled(20_000), "irregular")
     clock(
-        lambda: dt.fit_drt(spectra, lambda_=LAMBDA, tau=TAU, n_threads=1),
+        lambda: dt.fit_drt(spectra, method="ridge", lambda_=LAMBDA, tau=TAU, n_threads=1),
         group=SHARED,
         label="fit_drt, N = 71, two_zarc, irregular grid, 1 thread(s)",
         spectra=len(spectra),
@@ -106,7 +110,7 @@ def bench_single(clock):
     """One spectrum alone: all that a batch shares falls upon it."""
     spectrum = campaign("two_zarc", 71, 8)[0]
     clock(
-        lambda: dt.fit_drt(spectrum, lambda_=LAMBDA, tau=TAU, n_threads=1),
+        lambda: dt.fit_drt(spectrum, method="ridge", lambda_=LAMBDA, tau=TAU, n_threads=1),
         group=SHARED,
         label="fit_drt of a single spectrum, N = 71, two_zarc",
         rounds=50,

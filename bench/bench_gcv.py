@@ -52,7 +52,7 @@ def bench_whole(clock, scaled, n_threads, population):
     """fit_drt as it stands."""
     spectra = campaign(population, 71, scaled(20_000))
     result = clock(
-        lambda: dt.fit_drt(spectra, lambda_="gcv", tau=TAU, n_threads=n_threads),
+        lambda: dt.fit_drt(spectra, method="ridge", lambda_="gcv", tau=TAU, n_threads=n_threads),
         group=GROUP,
         label=f"fit_drt, N = 71, {population}, {n_threads} thread(s)",
         spectra=len(spectra),
@@ -65,7 +65,7 @@ def bench_refined(clock, scaled):
     """A search between the values of the lattice, and so a factorisation for each spectrum."""
     spectra = campaign("two_zarc", 71, scaled(2_000))
     clock(
-        lambda: dt.fit_drt(spectra, lambda_="gcv", tau=TAU, refine=True, n_threads=1),
+        lambda: dt.fit_drt(spectra, method="ridge", lambda_="gcv", tau=TAU, refine=True, n_threads=1),
         group=GROUP,
         label="fit_drt refine=True, N = 71, two_zarc, 1 thread(s)",
         spectra=len(spectra),

@@ -39,7 +39,9 @@ def bench_drtengine(clock, grid, choice):
     frequency, lambda_ = seen.frequency[0], CHOICES[choice] or "gcv"
 
     def whole():
-        return dt.fit_drt(dt.Campaign.from_arrays(frequency, seen.Z), lambda_=lambda_, tau=TAU, n_threads=1)
+        return dt.fit_drt(
+            dt.Campaign.from_arrays(frequency, seen.Z), method="ridge", lambda_=lambda_, tau=TAU, n_threads=1
+        )
 
     clock(whole, group=GROUP, label=f"drtengine, {choice}, {grid} grid", spectra=BATCH)
 
@@ -60,7 +62,7 @@ def bench_pydrttools(clock, peer, grid, choice):
     )
     entry = peer.run_exactly(frequency, Z, CHOICES[choice])
     lambda_ = float(np.squeeze(entry.lambda_value))
-    assert peer.difference(entry, dt.fit_drt(spectra[:1], lambda_=lambda_, tau=TAU)) <= peer.TOLERANCE
+    assert peer.difference(entry, dt.fit_drt(spectra[:1], method="ridge", lambda_=lambda_, tau=TAU)) <= peer.TOLERANCE
     problem, _ = core_call(spectra[:1])
     best, _ = core.select_lambda(problem, GCV, LATTICE, False)
     theirs, ours = core.lambda_scores(problem, GCV, np.array([lambda_, best[0]]))[0]

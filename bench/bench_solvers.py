@@ -41,5 +41,5 @@ def bench_solver(clock, short, name, population):
         spectra=count,
         rounds=3,
     )
-    ours = dt.fit_drt(spectra, lambda_=LAMBDA, tau=TAU)
+    ours = dt.fit_drt(spectra, method="ridge", lambda_=LAMBDA, tau=TAU)
     assert difference(x, ours.coefficients) <= solver.tolerance

@@ -105,7 +105,7 @@ def small_lambda(count: int) -> Iterator[Row]:
     spectra = campaign("two_zarc", 71, count)
     for lambda_ in (1e-5, 1e-7):
         row = core_row(f"λ = {lambda_:g} (refined), N = 71, two_zarc: core call", spectra, lambda_)
-        error = dt.fit_drt(spectra, lambda_=lambda_, tau=TAU).error.max()
+        error = dt.fit_drt(spectra, method="ridge", lambda_=lambda_, tau=TAU).error.max()
         row.off_by = f"{error:.0e} (own estimate)"
         yield row
 
@@ -129,7 +129,7 @@ def general_solvers() -> Iterator[Row]:
     for population in POPULATIONS:
         spectra = campaign(population, 71, 20)
         programs = quadratic_programs(spectra, LAMBDA)
-        ours = dt.fit_drt(spectra, lambda_=LAMBDA, tau=TAU).coefficients
+        ours = dt.fit_drt(spectra, method="ridge", lambda_=LAMBDA, tau=TAU).coefficients
         for name, solver in SOLVERS.items():
             if not installed(solver.module) or (name != CVXOPT and population not in ("two_zarc", "random")):
                 continue
@@ -161,7 +161,7 @@ def whole_runs() -> Iterator[Row]:
 
 def whole_run(frequency: FloatArray, Z: ComplexArray, lambda_: float | str) -> dt.DrtResult:
     """Arrays to result."""
-    return dt.fit_drt(dt.Campaign.from_arrays(frequency, Z), lambda_=lambda_, tau=TAU, n_threads=1)
+    return dt.fit_drt(dt.Campaign.from_arrays(frequency, Z), method="ridge", lambda_=lambda_, tau=TAU, n_threads=1)
 
 
 def whole_run_evaluated(frequency: FloatArray, Z: ComplexArray, lambda_: float | str, tau: FloatArray) -> FloatArray:
@@ -182,7 +182,7 @@ def whole_pydrttools() -> Iterator[Row]:
             frequency, Z = spectra.frequency[0], spectra.Z[0]
             entry, exact = pydrttools.run(frequency, Z, lambda_), pydrttools.run_exactly(frequency, Z, lambda_)
             np.testing.assert_allclose(entry.tau_fine, fine_tau(frequency))
-            ours = dt.fit_drt(spectra, lambda_=float(np.squeeze(entry.lambda_value)), tau=TAU)
+            ours = dt.fit_drt(spectra, method="ridge", lambda_=float(np.squeeze(entry.lambda_value)), tau=TAU)
             off, off_exactly = pydrttools.difference(entry, ours), pydrttools.difference(exact, ours)
             assert off_exactly <= pydrttools.TOLERANCE, f"pyDRTtools solves another problem: {off_exactly:.1e}"
             yield Row(
@@ -201,7 +201,7 @@ def files(folder: Path) -> Iterator[Row]:
     yield Row(f"{name}: read", lambda: dt.read(source), BATCH)
     yield Row(
         f"{name}: read + fit_drt (GCV) + save",
-        lambda: dt.save(dt.fit_drt(dt.read(source), n_threads=1), target),
+        lambda: dt.save(dt.fit_drt(dt.read(source), method="ridge", n_threads=1), target),
         BATCH,
     )
 
@@ -218,7 +218,7 @@ def fit_row(
     """The whole of fit_drt on data that were checked before."""
 
     def call() -> dt.DrtResult:
-        return dt.fit_drt(spectra, lambda_=lambda_, weights=weights, tau=TAU, n_threads=1)
+        return dt.fit_drt(spectra, method="ridge", lambda_=lambda_, weights=weights, tau=TAU, n_threads=1)
 
     return Row(what, call, len(spectra), limit, cvxopt)
 

@@ -103,15 +103,34 @@ def test_broken_spectra_do_not_stop_others() -> None:
     assert np.isnan(result.gamma[1]).all()
     assert np.isfinite(result.gamma[[0, 2]]).all()
     assert np.isfinite(result.u_R_pol[[0, 2]]).all()
-    assert np.isnan(result.gamma_low).all()  # type: ignore[arg-type]
+    low, high = result.evaluate_band(result.tau)
+    assert np.isnan(low[1]).all()
+    assert (low[[0, 2]] < result.gamma[[0, 2]]).all()
+    assert (high[[0, 2]] > result.gamma[[0, 2]]).all()
+    assert low[[0, 2]] == pytest.approx(result.gamma_low[[0, 2]])  # type: ignore[index]
 
 
 @pytest.mark.parametrize("factor", [1e-4, 1e4])
-def test_no_unit_matters(factor: float) -> None:
+@pytest.mark.parametrize("weights", ["auto", "unit", "modulus", "proportional", "array"])
+@pytest.mark.parametrize("method", ["ridge", "log", "auto", "joint"])
+def test_no_unit_matters_for_any_weights_and_method(factor: float, weights: str, method: str) -> None:
+    Z = np.concatenate([noisy("two_zarc", 3), noisy("overlapping", 3)])
+    options: dict[str, Any] = {"weights": 1 / np.abs(Z) ** 0.5 if weights == "array" else weights, "method": method}
+    if method == "joint":
+        options["along"] = "cycle"
+    a, b = (
+        dt.fit_drt(dt.Campaign.from_arrays(F, Z * k, coordinates={"cycle": np.arange(6)}), **options)
+        for k in (1.0, factor)
+    )
+    assert a.method.tolist() == b.method.tolist()
+    assert b.lambda_ == pytest.approx(a.lambda_, rel=1e-7 if weights == "proportional" else 1e-9, nan_ok=True)
+    assert b.gamma / factor == pytest.approx(a.gamma, abs=1e-9 * a.gamma.max())
+
+
+@pytest.mark.parametrize("factor", [1e-4, 1e4])
+def test_no_unit_matters_to_evidence(factor: float) -> None:
     Z = noisy("two_zarc")
     a, b = fit(Z), fit(factor * Z)
-    assert a.method.tolist() == b.method.tolist()
-    assert b.gamma / factor == pytest.approx(a.gamma, rel=1e-6)
     gain_a, gain_b = (r.evidence_elements - r.evidence_log for r in (a, b))  # type: ignore[operator]
     assert gain_b == pytest.approx(gain_a, abs=1e-3)
 
@@ -132,13 +151,91 @@ def test_choice_in_words() -> None:
     chosen, words = choose(score, evidence, found, per_spectrum=True)
     assert chosen.tolist() == [True, False, False]
     assert "1 of 2" in words
+    chosen, words = choose(np.array([30.0, -11.0, 2.0]), evidence, np.ones(3, bool), per_spectrum=False)
+    assert not chosen.any()
+    assert "21.0 more" in words
+    assert "fail for 1 of them, by up to 11.0" in words
+
+
+def test_a_spectrum_that_refutes_elements_keeps_all_smooth() -> None:
+    x = np.linspace(np.log(1e-3), np.log(1.0), 400)
+    box = 10 + (1 / (1 + 2j * np.pi * F[:, None] * np.exp(x))).mean(axis=1) * 50
+    Z = np.concatenate([noisy("two_zarc", 9, noise=0.001), dt.simulate.add_noise(box[None], 0.001, seed=3)])
+    assert set(fit(Z).method) == {"log"}
+    assert any("fail for 1 of them" in note for note in fit(Z).notes)
+    assert fit(Z, per_spectrum=True).method.tolist() == ["elements"] * 9 + ["log"]
 
 
 @pytest.mark.parametrize("method", ["elements", "auto"])
 def test_what_cannot_be_asked(method: str) -> None:
-    with pytest.raises(dt.InvalidInput, match="both parts"):
-        fit(noisy("two_zarc"), method, part="real")
-    with pytest.raises(dt.InvalidInput, match="lambda_"):
-        fit(noisy("two_zarc"), method, lambda_=1e-3)
+    if method == "elements":
+        with pytest.raises(dt.InvalidInput, match="both parts"):
+            fit(noisy("two_zarc"), method, part="real")
+        with pytest.raises(dt.InvalidInput, match="lambda_"):
+            fit(noisy("two_zarc"), method, lambda_=1e-3)
     with pytest.raises(dt.InvalidInput, match="per_spectrum"):
         fit(noisy("two_zarc"), method, per_spectrum="no")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"lambda_": 1e-3},
+        {"lambda_": "gcv"},
+        {"lambda_": [1e-3] * 5},
+        {"refine": True},
+        {"nonneg": False},
+        {"part": "real"},
+        {"basis": "c4"},
+        {"order": 2},
+        {"fwhm": 0.6},
+        {"shape_factor": 3.0},
+        {"tau": "drttools"},
+        {"tau": np.geomspace(1e-7, 1e2, 40) ** 1.01 + 1e-7},
+        {"tau": np.geomspace(1e-6, 1e1, 7)},
+    ],
+)
+def test_what_only_ridge_can_do_is_done_by_ridge(options: dict[str, Any]) -> None:
+    Z = noisy("two_zarc")
+    result = dt.fit_drt(dt.Campaign.from_arrays(F, Z), **options)
+    expected = fit(Z, "ridge", **options)
+    assert set(result.method) == {"ridge"}
+    assert result.options["method"] == "ridge"
+    assert np.array_equal(result.gamma, expected.gamma)
+    (note,) = set(result.notes) - set(expected.notes)
+    assert f"took 'ridge', as {next(iter(options))} asked" in note
+
+
+def test_default_is_auto() -> None:
+    Z = noisy("two_zarc")
+    result, expected = dt.fit_drt(dt.Campaign.from_arrays(F, Z)), fit(Z, "auto")
+    assert np.array_equal(result.gamma, expected.gamma)
+    even = dt.fit_drt(dt.Campaign.from_arrays(F, Z), tau=np.geomspace(1e-7, 1e2, 91))
+    assert "ridge" not in even.method
+
+
+def test_sums_over_elements_have_their_uncertainty() -> None:
+    """The propagated covariance of cells against the core's, and intervals against the exact integral."""
+    result = fit(noisy("overlapping", 40, seed=5), "elements", band=0.95)
+    edges = cell_edges(result.tau)
+    assert result.elements is not None
+    u = result.elements.cell_average(edges)[1]
+    found = np.sqrt([np.diagonal(result.elements.cell_covariance(edges, i)) for i in range(40)])
+    assert np.abs(found / u - 1).max() < 0.02
+    truth = CASES["overlapping"].cell_average(edges)
+    there = truth > 0.02 * truth.max()
+    covered = ((result.gamma_low <= truth) & (truth <= result.gamma_high))[:, there]  # type: ignore[operator]
+    assert 0.9 < covered.mean() <= 1
+    processes = dt.integrate_processes(result, {"slow": (3e-2, 10.0)})
+    exact = float(CASES["overlapping"].integral(3e-2, 10.0))
+    assert processes.R[:, 0] == pytest.approx(result.elements.integrals(3e-2, 10.0)[0][:, 0])
+    assert ((processes.R_low[:, 0] < exact) & (exact < processes.R_high[:, 0])).mean() >= 0.875
+    peaks = dt.find_peaks(result)
+    assert np.isfinite(peaks.u_R).all()
+    assert np.isfinite(peaks.u_tau).all()
+
+
+def test_bands_that_elements_lack_are_named() -> None:
+    result = fit(noisy("two_zarc"), "elements", band=0.95, band_kind="simultaneous")
+    assert np.isnan(result.gamma_low).all()  # type: ignore[arg-type]
+    assert any("band_kind='calibrated'" in note for note in result.notes)

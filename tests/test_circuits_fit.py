@@ -370,3 +370,51 @@ def test_diode_of_zahner(shared_data: Path) -> None:
                 error = vendor[name]["error"] / 100 * vendor[name]["value"]
                 assert abs(result[name][0] - vendor[name]["value"]) < 1.1 * error, (path.stem, name)
         assert abs(result["R0"][0] / vendor["R0"]["value"] - 1) < 2e-3
+
+
+def test_diffusion_is_subtracted_within_its_arc() -> None:
+    """What is left of a Randles cell without its Warburg element is two arcs, of which the DRT is known."""
+    fit = dt.fit_circuit(campaign(RANDLES, VALUES, 3, 0.001, seed=4), RANDLES)
+    arcs = {name: value for name, value in VALUES.items() if name != "W1"}
+    expected = parse_circuit("R0-p(R1,CPE1)-p(R2,CPE2)").impedance(FREQUENCY, arcs)
+    rest = fit.subtract("W1")
+    assert np.abs(rest.Z - expected).max() < 0.02 * np.abs(expected).max()
+    assert any("W1 of the fitted" in note for note in rest.notes)
+    assert dt.fit_drt(rest, method="log").R_pol == pytest.approx(80, rel=0.03)
+    assert dt.fit_drt(fit.campaign, method="log").R_pol.min() > 100  # diffusion does not end
+
+
+def test_elements_in_series_are_subtracted_whole() -> None:
+    string, values = "L0-R0-p(R1,C1)-Wo1", {"L0": 1e-6, "R0": 2.0, "R1": 30.0, "C1": 1e-3, "Wo1_0": 20.0, "Wo1_1": 50.0}
+    fit = dt.fit_circuit(campaign(string, values), string)
+    rest = fit.subtract(["L0", "Wo1"])
+    assert rest.Z[0] == pytest.approx(2 + 30 / (1 + 2j * np.pi * FREQUENCY * 0.03), rel=1e-6)
+    assert np.array_equal(rest.frequency, fit.campaign.frequency)
+
+
+@pytest.mark.parametrize(
+    ("elements", "message"),
+    [
+        ("W2", "no element 'W2'"),
+        ([], "at least one element"),
+        ("CPE1", "short-circuit"),
+        (["R2", "W1"], "short-circuit"),
+        (["R0", "R1"], "short-circuit"),
+    ],
+)
+def test_what_cannot_be_subtracted(elements: Any, message: str) -> None:
+    fit = dt.fit_circuit(campaign(RANDLES, VALUES), RANDLES)
+    with pytest.raises(InvalidInput, match=message):
+        fit.subtract(elements)
+
+
+def test_nothing_is_left_and_failed_fits_are_nan() -> None:
+    with pytest.raises(InvalidInput, match="nothing is left"):
+        parse_circuit("R0").without(["R0"])
+    data = campaign(RANDLES, VALUES, 2)
+    Z = data.Z.copy()
+    Z[0, 3] = np.nan
+    rest = dt.fit_circuit(dt.Campaign.from_arrays(FREQUENCY, Z), RANDLES).subtract("W1")
+    assert np.isnan(rest.Z[0]).all()
+    assert np.isfinite(rest.Z[1]).all()
+    assert any("nothing to subtract" in note for note in rest.notes)

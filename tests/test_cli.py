@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 import drtengine as dt
 from drtengine import plot, simulate
-from drtengine.cli import commands, output, terminal
+from drtengine.cli import analyze, commands, output, terminal  # noqa: F401  # analyze adds its command
 from drtengine.cli.demo import cells, misplacement
 
 FREQUENCY = np.geomspace(1e4, 1e-1, 41)
@@ -74,10 +74,10 @@ def test_drt_writes_everything(files: list[Path], tmp_path: Path) -> None:
     assert names(out.parent) == {"out"}
     result = dt.load(out / "drt.nc")
     assert list(result.campaign.names or ()) == ["cell1", "cell2", "cell10"]
-    gamma = pd.read_csv(out / "gamma.csv")
+    gamma = pd.read_csv(out / "gamma.csv", float_precision="round_trip")
     np.testing.assert_array_equal(gamma["gamma"].to_numpy().reshape(3, -1), result.gamma)
     assert {"name", "tau", "gamma", "in_window"} <= set(gamma)
-    summary = pd.read_csv(out / "summary.csv")
+    summary = pd.read_csv(out / "summary.csv", float_precision="round_trip")
     np.testing.assert_array_equal(summary["R_pol"], result.R_pol)
     assert "3 spectra: 3 ok" in done.output
     assert f"written to {out}" in done.output
@@ -105,6 +105,51 @@ def test_drt_is_fit_drt(files: list[Path], tmp_path: Path) -> None:
     assert dict(written.options) == dict(expected.options)
     assert "Ω cm²" in done.output
     assert "C_0" in done.output
+
+
+@pytest.mark.usefixtures("quick")
+def test_joint_map_goes_along_the_coordinate(files: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = run("drt", *files, "--out", out, "--method", "joint", "--along", "spectrum")
+    assert done.exit_code == 2
+    assert "coordinate" in done.output
+    data = tmp_path / "series.csv"
+    f = np.geomspace(1e4, 1e-1, 41)
+    rows = ["time/s,cycle number,freq/Hz,Re(Z)/Ohm,-Im(Z)/Ohm"]
+    for cycle in (1, 2, 3):
+        Z = dt.simulate.add_noise(dt.simulate.ZARC(50 + cycle, 1e-2, 0.8).impedance(f), 0.003, seed=cycle)
+        rows += [f"0,{cycle},{f[i]},{Z[i].real},{-Z[i].imag}" for i in range(f.size)]
+    data.write_text("\n".join(rows) + "\n")
+    done = run("drt", data, "--out", out, "--method", "joint", "--along", "cycle")
+    assert done.exit_code == 0, done.output
+    written = dt.load(out / "drt.nc")
+    assert written.series is not None
+    assert written.series.along == "cycle"
+    assert np.array_equal(written.gamma, dt.fit_drt(dt.read(data), method="joint", along="cycle").gamma)
+
+
+@pytest.mark.usefixtures("quick")
+def test_gamma_may_be_negative_in_a_range(files: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = run("drt", files[0], "--out", out, "--free-range", "1:100")
+    assert done.exit_code == 0, done.output
+    assert dt.load(out / "drt.nc").options["free"] == [1.0, 100.0]
+    wrong = run("drt", files[0], "--out", out, "--free-range", "1")
+    assert wrong.exit_code == 2
+    assert "--free-range '1' is not FROM:TO in s" in wrong.output
+
+
+@pytest.mark.usefixtures("quick")
+def test_default_method_with_a_band_and_processes(files: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = run("drt", *files, "--out", out, "--band", 0.9, "--per-spectrum", "--processes", "a=1e-3:1e-1")
+    assert done.exit_code == 0, done.output
+    written = dt.load(out / "drt.nc")
+    assert set(written.method) <= {"log", "elements"}
+    assert written.gamma_low is not None
+    assert np.isfinite(written.gamma_low).all()
+    assert {"gamma_low", "gamma_high"} <= set(pd.read_csv(out / "gamma.csv"))
+    assert "method='auto' took" in done.output
 
 
 def test_defaults_are_those_of_fit_drt() -> None:
@@ -303,6 +348,30 @@ def test_info_of_real_files(shared_data: Path) -> None:
     assert "0.0252742 V to 0.325221 V" in done.stdout
     assert "2021-10-15T07:14:33 UTC" in done.stdout
     assert "(and 12 more like this)" in done.stdout
+
+
+def test_coordinates_from_file_names_and_a_table(files: list[Path], tmp_path: Path) -> None:
+    table = tmp_path / "coordinates.csv"
+    table.write_text("file,cell\ncell1,A\ncell2,B\ncell10,C\n")
+    options = ("--pattern", "cell{voltage_mV:d}", "--coords", table)
+    done = run("info", *files, *options)
+    assert done.exit_code == 0, done.output
+    assert "0.001 V to 0.01 V" in done.stdout
+    assert "A, B, C" in done.stdout
+    done = run("drt", *files, *options, "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    summary = pd.read_csv(tmp_path / "out" / "summary.csv")
+    assert summary["cell"].tolist() == ["A", "B", "C"]
+    done = run("drt", *files, "--pattern", "cell1{cycle}", "--out", tmp_path / "out")
+    assert "cycle is unknown for 2 spectra, so that figures run along the number of the spectrum" in done.stdout
+    for command in ("drt", "peaks", "kk", "circuit", "warburg", "analyze"):
+        first = ("R0",) if command == "circuit" else ()
+        done = run(command, *first, *files, "--pattern", "{cell}.mpt", "--out", tmp_path / "none")
+        assert done.exit_code == 2, command
+        assert "fits no file name" in done.stderr
+    done = run("peaks", tmp_path / "out", *options, "--out", tmp_path / "none")
+    assert done.exit_code == 2
+    assert "a saved result has its coordinates" in done.stderr
 
 
 def test_demo_compares_with_the_truth(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ CAMPAIGN = Campaign.from_arrays(F, Z, coordinates={"voltage": [0.1, 0.2, 0.3]}, 
 
 
 def fit(data: Campaign | Spectrum = CAMPAIGN, **options: Any) -> dt.DrtResult:
-    return fit_drt(data, **{"lambda_": 1e-3, **options})
+    return fit_drt(data, method="ridge", **{"lambda_": 1e-3, **options})
 
 
 def spectrum(*elements: Any) -> Spectrum:
@@ -132,23 +132,23 @@ def test_mixed_grids() -> None:
     f = np.geomspace(2e4, 2e-2, 60)
     z = add_noise(CELL.impedance(f), 0.002, seed=3)
     spectra = [Spectrum(f, z), Spectrum(f[:57], z[:57]), Spectrum(f[1:], z[1:]), Spectrum(f[::-1], z[::-1])]
-    result = fit_drt(Campaign.from_spectra(spectra))
+    result = fit_drt(Campaign.from_spectra(spectra), method="ridge")
     assert result.used.sum(axis=1).tolist() == [60, 57, 59, 60]
     for i, one in enumerate(spectra):
-        alone = fit_drt(one, tau=result.tau)
+        alone = fit_drt(one, method="ridge", tau=result.tau)
         for name in ("gamma", "R_inf", "R_pol_window", "lambda_"):
             np.testing.assert_array_equal(getattr(result, name)[i], getattr(alone, name)[0])
     assert_close(result.gamma[3], result.gamma[0])
     assert result.in_window[1].sum() < result.in_window[0].sum()
     table = np.ones((4, 60))
-    assert_close(fit_drt(result.campaign, weights=table).gamma, result.gamma, 1e-7)
+    assert_close(fit_drt(result.campaign, method="ridge", weights=table).gamma, result.gamma, 1e-7)
     for one_a_point in ({"weights": np.ones(60)}, {"exclude": np.arange(60) == 3}):
         with pytest.raises(InvalidInput, match=r"one value a point will not do.*give \[spectrum, point\]"):
-            fit_drt(result.campaign, **one_a_point)
+            fit_drt(result.campaign, method="ridge", **one_a_point)
     truncated = Campaign.from_spectra(spectra[:2])  # the columns still mean the same
-    assert fit_drt(truncated, weights=np.ones(60)).status.tolist() == [Status.OK] * 2
+    assert fit_drt(truncated, method="ridge", weights=np.ones(60)).status.tolist() == [Status.OK] * 2
     with pytest.raises(InvalidInput, match="needs one frequency grid"):
-        fit_drt(result.campaign, tau="frequency")
+        fit_drt(result.campaign, method="ridge", tau="frequency")
 
 
 def test_the_arrays_of_the_caller_stay_as_they_are() -> None:
@@ -255,8 +255,8 @@ def test_the_order_of_frequencies_does_not_matter(order: list[int], weights: str
 @settings(max_examples=20)
 def test_the_order_of_spectra_does_not_matter(order: list[int], lambda_: Any, n_threads: int) -> None:
     z = np.concatenate([Z, 5 * Z[::-1], Z + 1, Z[:2] * 0.1])
-    plain = fit_drt(Campaign(F, z), lambda_=lambda_)
-    shuffled = fit_drt(Campaign(F, z[order]), lambda_=lambda_, n_threads=n_threads)
+    plain = fit_drt(Campaign(F, z), method="ridge", lambda_=lambda_)
+    shuffled = fit_drt(Campaign(F, z[order]), method="ridge", lambda_=lambda_, n_threads=n_threads)
     np.testing.assert_array_equal(shuffled.gamma, plain.gamma[order])
     np.testing.assert_array_equal(shuffled.lambda_, plain.lambda_[order])
 
@@ -266,10 +266,11 @@ def test_the_order_of_spectra_does_not_matter(order: list[int], lambda_: Any, n_
 def test_a_batch_equals_a_loop(weights: str, lambda_: Any) -> None:
     table = np.random.default_rng(0).uniform(0.5, 1, Z.shape)
     given_ = table if weights == "table" else weights
-    batch = fit_drt(CAMPAIGN, weights=given_, lambda_=lambda_)
+    batch = fit_drt(CAMPAIGN, method="ridge", weights=given_, lambda_=lambda_)
     for i, one in enumerate(CAMPAIGN):
         alone = fit_drt(
             Campaign.from_spectra([one]),
+            method="ridge",
             weights=table[i : i + 1] if weights == "table" else weights,
             lambda_=lambda_,
             tau=batch.tau,

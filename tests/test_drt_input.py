@@ -17,7 +17,7 @@ CAMPAIGN = Campaign.from_arrays(F, Z, coordinates={"voltage": [0.1, 0.2, 0.3]}, 
 
 
 def fit(data: Campaign | Spectrum = CAMPAIGN, **options: Any) -> DrtResult:
-    return fit_drt(data, **{"lambda_": 1e-3, **options})
+    return fit_drt(data, method="ridge", **{"lambda_": 1e-3, **options})
 
 
 def assert_close(actual: np.ndarray, desired: np.ndarray, tolerance: float = 1e-8) -> None:
@@ -218,11 +218,13 @@ def broken() -> tuple[Campaign, list[Status], list[str]]:
 @pytest.mark.parametrize("lambda_", [1e-3, "gcv", [1e-3] * 11])
 def test_one_broken_spectrum_stops_no_other(lambda_: Any) -> None:
     campaign, expected, notes = broken()
-    result = fit_drt(campaign, lambda_=lambda_)
+    result = fit_drt(campaign, method="ridge", lambda_=lambda_)
     fine = np.array([status is Status.OK for status in expected])
     assert result.status[~fine].tolist() == [status for status in expected if status is not Status.OK]
     assert all(Status(status).has_answer for status in result.status[fine])
-    alone = fit_drt(Spectrum(F, Z1), lambda_=lambda_ if isinstance(lambda_, str) else 1e-3, tau=result.tau)
+    alone = fit_drt(
+        Spectrum(F, Z1), method="ridge", lambda_=lambda_ if isinstance(lambda_, str) else 1e-3, tau=result.tau
+    )
     for name in ("gamma", "coefficients", "R_inf", "L_0", "R_pol", "R_pol_window", "lambda_", "error"):
         values = getattr(result, name)
         assert np.isnan(values[~fine]).all(), name
@@ -305,7 +307,7 @@ def test_a_hopeless_lambda_is_a_status() -> None:
 
 
 def test_lambda_at_the_bound_is_told_and_has_an_answer() -> None:
-    result = fit_drt(Spectrum(F, Z1))  # no noise: the less regularised the better
+    result = fit_drt(Spectrum(F, Z1), method="ridge")  # no noise: the less regularised the better
     assert result.status[0] == Status.LAMBDA_AT_BOUND
     assert np.isfinite(result.gamma).all()
     assert "no minimum within the range of lambda" in result.notes[0]

@@ -74,9 +74,9 @@ def test_tutorial_circuits_are_those_of_the_files(shared_data: Path, case: Tutor
 def test_tutorial_gamma(shared_data: Path, case: Tutorial):
     """With 0.5 ohm of noise on 60 to 260 ohm the exact gamma comes out to 12 to 18 %."""
     spectrum, truth, tau = read(shared_data, case), circuit(case), np.geomspace(1e-6, 10, 300)
-    found = dt.fit_drt(spectrum).evaluate(tau)[0]
+    found = dt.fit_drt(spectrum, method="ridge").evaluate(tau)[0]
     assert relative(found - truth.gamma(tau), truth.gamma(tau)) < 0.2
-    result = dt.fit_drt(spectrum, tau="frequency")
+    result = dt.fit_drt(spectrum, method="ridge", tau="frequency")
     assert result.R_pol[0] == pytest.approx(truth.R_pol, rel=0.02)
     assert result.R_inf[0] == pytest.approx(10, abs=0.7)
     if case.spectrum == "1ZARC":
@@ -90,7 +90,7 @@ def test_tutorial_results_of_drttools(shared_data: Path, case: Tutorial):
     _, frequency, real, imag = table(shared_data, f"results/{case.result.replace('DRT', 'Z')}.csv").T
     stored_fit = (real + 1j * imag)[np.argsort(frequency)]
 
-    result = dt.fit_drt(spectrum, tau="drttools", order=2, lambda_=case.lambda_)
+    result = dt.fit_drt(spectrum, method="ridge", tau="drttools", order=2, lambda_=case.lambda_)
     np.testing.assert_allclose(result.tau, np.sort(1 / frequency), rtol=1e-12)
     assert relative(result.coefficients[0] - stored, stored) < case.difference
 
@@ -132,9 +132,11 @@ def test_benchmark(name: str):
     for level, reference in zip((1e-3, 5e-3, 1e-2), PYDRTTOOLS[name], strict=True):
         Z = np.stack([simulate.add_noise(truth.impedance(frequency), level, seed=seed) for seed in range(9)])
         campaign = dt.Campaign.from_arrays(frequency, Z)
-        errors = [relative(found - gamma, gamma) for found in dt.fit_drt(campaign).evaluate(tau)]
+        errors = [relative(found - gamma, gamma) for found in dt.fit_drt(campaign, method="ridge").evaluate(tau)]
         assert np.median(errors) < 1.3 * reference
-        result = dt.fit_drt(campaign, tau="frequency")  # beyond the window, gamma, R_inf and L_0 replace each other
+        result = dt.fit_drt(
+            campaign, method="ridge", tau="frequency"
+        )  # beyond the window, gamma, R_inf and L_0 replace each other
         np.testing.assert_allclose(result.R_pol, truth.R_pol, rtol=0.02)
         np.testing.assert_allclose(result.R_inf, 10, atol=0.6)
 
@@ -143,7 +145,7 @@ def test_exact_spectra_give_exact_totals():
     frequency = np.geomspace(1e5, 1e-2, 71)
     cell = simulate.benchmark_cases()["two_zarc"] + simulate.Inductor(1e-7)
     blocked = cell.impedance(frequency) + 1 / (2j * np.pi * frequency * 2.0)
-    result = dt.fit_drt(dt.Spectrum(frequency, blocked), capacitance=True, lambda_=1e-6)
+    result = dt.fit_drt(dt.Spectrum(frequency, blocked), method="ridge", capacitance=True, lambda_=1e-6)
     assert result.R_inf[0] == pytest.approx(10, rel=2e-3)
     assert result.R_pol[0] == pytest.approx(100, rel=2e-3)
     assert result.L_0[0] == pytest.approx(1e-7, rel=5e-3)
@@ -156,7 +158,7 @@ def test_exact_spectra_give_exact_totals():
 def test_rested_cell_is_reconstructed(shared_data: Path):
     """Zhang et al., Nat. Commun. 11, 1706 (2020), cell 25C08, rested after charge."""
     campaign = dt.read(shared_data / "zhang2020_25C08_45C01" / "EIS_state_V_25C08.txt")
-    result = dt.fit_drt(campaign)
+    result = dt.fit_drt(campaign, method="ridge")
     assert len(result) == 86
     rms = np.sqrt(result.chi2 / result.used.sum(axis=1))
     assert np.median(rms) < 0.003

@@ -20,28 +20,37 @@ BINDINGS = Path(__file__).parents[1] / "cpp"
 FLOORS = (
     ("_version", "errors", "_native"),
     (
-        *("spectrum", "basis", "signs", "campaign", "tables", "options", "points", "series", "densities"),
-        *("selection", "elements", "smooth", "bands", "methods", "choice", "joint"),
-        *("regression", "tabular", "geometry", "records", "transients", "voltammetry"),
+        *("spectrum", "basis", "signs", "markup", "places", "resampling", "campaign"),
+        *("tables", "options", "points", "series", "densities"),
+        *("design", "selection", "elements", "smooth", "sampling", "bands", "loops", "methods", "choice", "joint"),
+        *("regression", "tabular", "geometry", "records", "transients", "voltammetry", "folders"),
     ),
     (
-        *("io", "result", "posterior", "drt", "scores", "peaks", "reference", "kk"),
+        *("io", "result", "samples", "posterior", "drt", "scores", "peaks", "reference", "kk"),
         *("circuits", "warburg", "gitt", "ici", "cv", "cycling"),
     ),
     ("store", "maps", "simulate", "diffusion", "resistances"),
-    ("plot", "cli"),
+    ("batch",),
+    ("plot",),
+    ("analysis",),
+    ("report",),
+    ("cli",),
 )
 SIDEWAYS = {  # allowed above the second floor
-    *(("drt", "result"), ("reference", "result"), ("posterior", "result")),
-    *(("peaks", "result"), ("peaks", "posterior"), ("scores", "drt"), ("cli", "plot")),
+    *(("drt", "result"), ("reference", "result"), ("posterior", "result"), ("samples", "result")),
+    *(("peaks", "result"), ("peaks", "posterior"), ("scores", "drt")),
     *(("circuits", "drt"), ("circuits", "result"), ("warburg", "result"), ("warburg", "circuits")),
 }
 FACE = "__init__"  # gathers the public names; nothing imports from it, but for the version
 
-HEAVY = ("scipy", "xarray", "pandas", "matplotlib", "typer", "rich", "cvxpy", "h5netcdf", "h5py", "joblib")
+HEAVY = (
+    *("scipy", "xarray", "pandas", "matplotlib", "typer", "rich", "cvxpy", "h5netcdf", "h5py", "joblib", "fastnda"),
+    *("zarr", "pyarrow", "cloudpickle", "numcodecs", "google_crc32c", "distributed"),
+    *("jinja2", "markupsafe", "plotly", "xlsxwriter", "threadpoolctl"),
+)
 # The CLI is imported by its own command alone, and reports a missing typer or rich itself.
 HEAVY_AT_TOP = {"cli": ("typer", "rich", "numpy")}
-ANYWHERE = {*HEAVY, "numpy", "drtengine"}
+ANYWHERE = {*HEAVY, "openpyxl", "numpy", "drtengine"}
 
 
 def modules() -> dict[str, list[Path]]:

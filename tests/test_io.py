@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -114,15 +115,15 @@ def test_spectra_with_and_without_a_coordinate(folder: Path) -> None:
         ("*.mpt", r"no file matches '.*\*\.mpt'"),
         ("empty.csv", "empty.csv is empty"),
         (
-            "data.mpr",
-            r"data\.mpr: no reader recognises this file; known are 'delimited' .*, 'eclab' .*, 'zahner' .*\.ism",
+            "data.bin",
+            r"data\.bin: no reader recognises this file; known are .*'delimited' .*, 'eclab' .*, 'zahner' .*\.ism",
         ),
         ("none", "the folder .*none has no file in it"),
     ],
 )
 def test_what_is_named_must_be_readable(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "empty.csv").touch()
-    (tmp_path / "data.mpr").write_bytes(b"BIO-LOGIC")
+    (tmp_path / "data.bin").write_bytes(b"\0\1\2")
     (tmp_path / "none").mkdir()
     with pytest.raises(UnreadableFile, match=message):
         read(tmp_path / name)
@@ -167,7 +168,7 @@ def test_built_in_readers() -> None:
 @pytest.mark.usefixtures("registered")
 def test_registered_reader_comes_first_and_is_completed(tmp_path: Path) -> None:
     spectra = [
-        Spectrum(np.array([1.0, 2.0]), np.array([1j, 2j]), notes=["both", f"only {k}"], coordinates={"soc": k / 2})
+        Spectrum(np.array([1.0, 2.0]), np.array([1j, 2j + k]), notes=["both", f"only {k}"], coordinates={"soc": k / 2})
         for k in range(2)
     ]
     register(reader("mine", lambda _: spectra, ".csv"))
@@ -236,7 +237,9 @@ def test_every_text_file_of_the_shared_data_is_read_or_refused(shared_data: Path
         if "EIS_state_V" in path.name:  # under current, suspicious: tested elsewhere
             continue
         try:
-            campaign = read(path)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message=".*uncalibrated", category=DataWarning)
+                campaign = read(path)
         except UnreadableFile as error:
             text = str(error)
             assert str(path) in text
@@ -244,4 +247,4 @@ def test_every_text_file_of_the_shared_data_is_read_or_refused(shared_data: Path
         read_count += 1
         assert (campaign.frequency[campaign.is_point] > 0).all()
         assert np.isfinite(campaign.Z[campaign.is_point]).all()
-    assert read_count > 60
+    assert read_count > 70

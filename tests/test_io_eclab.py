@@ -45,6 +45,17 @@ def test_mpt(tmp_path: Path) -> None:
     assert campaign.names == ("cell",)
 
 
+def test_date_area_and_comment(tmp_path: Path) -> None:
+    header = "Acquisition started on : 02/04/2018 10:02:46\nElectrode surface area : 1,131 cm²\nComments : a : b"
+    path = tmp_path / "cell.mpt"
+    text = mpt([row(f, z, 90.5 + i) for i, (f, z) in enumerate(zip(F, Z, strict=True))], extra=header)
+    path.write_text(text.replace("lines : 6", "lines : 8"), encoding="latin-1")
+    coordinates = {name: column[0] for name, column in read(path).coordinates.items()}
+    assert coordinates["date"] == np.datetime64("2018-02-04T10:04:16.5")
+    assert coordinates["area"] == 1.131
+    assert coordinates["comment"] == "a : b"
+
+
 def test_decimal_comma_and_dc_rows(tmp_path: Path) -> None:
     rows = [row(0, 0j), *map(row, F, Z), row(0, 0j), *map(row, F, Z)]
     path = tmp_path / "cell.mpt"

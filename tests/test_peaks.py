@@ -21,7 +21,7 @@ TWO = simulate.benchmark_cases()["two_zarc"]
 
 def fit(*cells: simulate.Element, frequency: Any = FREQUENCY, **options: Any) -> dt.DrtResult:
     Z = np.stack([cell.impedance(frequency) for cell in cells])
-    return dt.fit_drt(dt.Campaign.from_arrays(frequency, Z), **options)
+    return dt.fit_drt(dt.Campaign.from_arrays(frequency, Z), method="ridge", **options)
 
 
 BLANK = fit(TWO, lambda_=1e-3)
@@ -118,7 +118,9 @@ def test_known_circuit() -> None:
 def test_intervals_hold_the_truth() -> None:
     Z = simulate.add_noise(np.repeat(TWO.impedance(FREQUENCY)[None], 40, axis=0), 0.005, seed=4)
     peaks = dt.find_peaks(
-        dt.fit_drt(dt.Campaign.from_arrays(FREQUENCY, Z), weights="modulus"), min_prominence=0.2, min_height=0.2
+        dt.fit_drt(dt.Campaign.from_arrays(FREQUENCY, Z), method="ridge", weights="modulus"),
+        min_prominence=0.2,
+        min_height=0.2,
     )
     fast = np.abs(np.log(peaks.tau / 1e-3)) < 1
     assert fast.sum() >= 38
@@ -196,7 +198,7 @@ def test_nothing_found_still_has_tables() -> None:
 def test_broken_spectrum_has_none_and_others_keep_theirs() -> None:
     Z = np.stack([TWO.impedance(FREQUENCY)] * 3)
     Z[1, 3] = np.nan
-    peaks = dt.find_peaks(dt.fit_drt(dt.Campaign.from_arrays(FREQUENCY, Z), lambda_=1e-4))
+    peaks = dt.find_peaks(dt.fit_drt(dt.Campaign.from_arrays(FREQUENCY, Z), method="ridge", lambda_=1e-4))
     assert peaks.count.tolist() == [2, 0, 2]
     assert peaks.spectrum.tolist() == [0, 0, 2, 2]
 
@@ -216,7 +218,7 @@ def test_units_follow_the_impedance() -> None:
 def test_tables_carry_coordinates_and_processes() -> None:
     Z = np.stack([TWO.impedance(FREQUENCY)] * 2)
     coordinates = {"voltage": [0.2, 0.1], "R": [1, 2]}
-    result = dt.fit_drt(dt.Campaign.from_arrays(FREQUENCY, Z, coordinates=coordinates), lambda_=1e-4)
+    result = dt.fit_drt(dt.Campaign.from_arrays(FREQUENCY, Z, coordinates=coordinates), method="ridge", lambda_=1e-4)
     peaks = dt.find_peaks(result, processes={"fast": (0, 1e-2), "slow": (0.09, np.inf)})
     frame = peaks.to_frame()
     assert frame["process"].tolist() == ["fast", "slow"] * 2
@@ -248,3 +250,19 @@ def test_bad_options_are_explained(options: dict[str, Any], message: str) -> Non
 def test_only_results_have_peaks() -> None:
     with pytest.raises(dt.InvalidInput, match=r"find_peaks\(\) takes a DrtResult"):
         dt.find_peaks(BLANK.campaign)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("method", ["ridge", "log", "auto"])
+def test_an_unfinished_branch_makes_no_peak_that_is_not_marked(method: str) -> None:
+    """Semi-infinite diffusion goes on beyond any window; a blocking capacitance is no relaxation."""
+    omega = 2j * np.pi * FREQUENCY
+    arc = 10 + 50 / (1 + (omega * 1e-3) ** 0.8)
+    for tail, capacitance in ((20 / np.sqrt(omega), False), (1 / (0.5 * omega), True)):
+        Z = dt.simulate.add_noise(np.tile(arc + tail, (3, 1)), 0.003, seed=2)
+        result = dt.fit_drt(dt.Campaign.from_arrays(FREQUENCY, Z), method=method, capacitance=capacitance)
+        peaks = dt.find_peaks(result, min_height=0.1, min_prominence=0.1)
+        beyond = peaks.tau > 1 / (2 * np.pi * FREQUENCY.min())
+        assert peaks.at_edge[beyond].all()
+        assert any("does not end" in note for note in result.notes) != capacitance
+        assert beyond.any() != capacitance
+        assert any("outside of what was measured" in note for note in peaks.notes) != capacitance

@@ -48,7 +48,7 @@ def campaign(**coordinates: Any) -> dt.Campaign:
 
 @pytest.fixture(scope="module")
 def result() -> dt.DrtResult:
-    return dt.fit_drt(campaign(cycle=np.arange(1, 11)), lambda_=1e-4)
+    return dt.fit_drt(campaign(cycle=np.arange(1, 11)), method="ridge", lambda_=1e-4)
 
 
 def map_panels(figure: Any) -> list[Axes]:
@@ -102,7 +102,7 @@ def test_map_names_units_and_is_logarithmic(result: dt.DrtResult) -> None:
     assert all(ax.get_yscale() == "log" and ax.get_xlabel() == "voltage / V" for ax in panels)
     assert panels[0].get_ylabel() == "τ / s"
     assert colour_bar_of(figure).get_ylabel() == "γ / Ω per unit ln τ, √ scale"
-    per_area = dt.fit_drt(campaign(), lambda_=1e-4, area=2.0)
+    per_area = dt.fit_drt(campaign(), method="ridge", lambda_=1e-4, area=2.0)
     assert colour_bar_of(plot.intensity_map(per_area, scale="linear")).get_ylabel() == "γ / Ω cm² per unit ln τ"
 
 
@@ -134,7 +134,7 @@ def test_measured_window_is_marked(result: dt.DrtResult) -> None:
 
 
 def test_window_of_a_spectrum_is_its_own() -> None:
-    some = dt.fit_drt(campaign(), lambda_=1e-4, exclude=np.arange(510).reshape(10, 51) < 20)
+    some = dt.fit_drt(campaign(), method="ridge", lambda_=1e-4, exclude=np.arange(510).reshape(10, 51) < 20)
     low, _ = window(some)
     np.testing.assert_allclose(low[0], 1 / (2 * np.pi * FREQUENCY[20]))
     np.testing.assert_allclose(low[1:], 1 / (2 * np.pi * FREQUENCY[0]))
@@ -153,7 +153,7 @@ def test_colours_end_at_the_highest_measured_gamma(result: dt.DrtResult, scale: 
 
 
 def test_negative_gamma_has_colours_too() -> None:
-    free = dt.fit_drt(campaign(), lambda_=1e-6, nonneg=False)
+    free = dt.fit_drt(campaign(), method="ridge", lambda_=1e-6, nonneg=False)
     lowest = np.nanmin(free.gamma[free.in_window])
     assert lowest < 0
     mesh = mesh_of(map_panels(plot.intensity_map(free))[0])
@@ -252,7 +252,7 @@ def test_explicit_coordinate_is_sorted() -> None:
 def test_unusable_coordinate_is_explained(along: str, message: str) -> None:
     hole = np.arange(10.0)
     hole[4] = np.nan
-    result = dt.fit_drt(campaign(same=np.full(10, 2.0), hole=hole), lambda_=1e-3)
+    result = dt.fit_drt(campaign(same=np.full(10, 2.0), hole=hole), method="ridge", lambda_=1e-3)
     for draw in (plot.intensity_map, plot.waterfall, plot.gamma, plot.nyquist, plot.bode):
         with pytest.raises(dt.InvalidInput, match=message):
             draw(result, along=along)
@@ -324,7 +324,7 @@ def test_nyquist_labels_what_was_measured() -> None:
 
 
 def test_points_left_out_are_pale_and_the_fit_ends_there() -> None:
-    some = dt.fit_drt(campaign(), lambda_=1e-4, f_min=1.0)
+    some = dt.fit_drt(campaign(), method="ridge", lambda_=1e-4, f_min=1.0)
     measured, left_out, _, fit = plot.nyquist(some, spectra=0).lines
     used = FREQUENCY >= 1.0
     assert len(measured.get_xdata()) == used.sum()
@@ -504,6 +504,6 @@ def test_missing_matplotlib_names_the_extra() -> None:
 
 def test_real_spectra_are_drawn(shared_data: Any) -> None:
     """Diode at 13 voltages (Zahner, MIT licence): the map's cells are 25 mV wide."""
-    result = dt.fit_drt(dt.read(shared_data / "zahner_ism_diode" / "*_mvdc.ism"))
+    result = dt.fit_drt(dt.read(shared_data / "zahner_ism_diode" / "*_mvdc.ism"), method="ridge")
     (ax,) = map_panels(plot.intensity_map(result))
     np.testing.assert_allclose(np.diff(mesh_of(ax).get_coordinates()[0, :, 0]), 0.025, rtol=1e-2)

@@ -25,7 +25,7 @@ def fit(scale: float = 1.0, area: float | None = None) -> dt.DrtResult:
     Z = simulate.add_noise(np.stack([cell.impedance(FREQUENCY) for cell in cells]), 0.003, seed=6)
     Z[1, 7] = np.nan
     table = {"voltage": [1.0, 0.7, 0.4, 0.2, 0.25, 0.4, 0.9], "branch": ["discharge"] * 4 + ["charge"] * 3}
-    return dt.fit_drt(dt.Campaign.from_arrays(FREQUENCY, Z, coordinates=table), lambda_=1e-4, area=area)
+    return dt.fit_drt(dt.Campaign.from_arrays(FREQUENCY, Z, coordinates=table), method="ridge", lambda_=1e-4, area=area)
 
 
 RESULT = fit()
@@ -103,7 +103,7 @@ def test_map_shows_tracks_and_processes(branches: Any) -> None:
 
 
 def test_map_refuses_tracks_of_another_campaign() -> None:
-    other = dt.fit_drt(RESULT.campaign[:3], lambda_=1e-4)
+    other = dt.fit_drt(RESULT.campaign[:3], method="ridge", lambda_=1e-4)
     with pytest.raises(dt.InvalidInput, match="tracks are of 7 spectra, the result has 3"):
         plot.intensity_map(other, tracks=TRACKS)
 
@@ -142,7 +142,7 @@ def test_difference_has_colours_both_ways() -> None:
 
 def test_grid_of_one_branch_and_of_numbers() -> None:
     Z = np.stack([simulate.ZARC(R, 1e-2, 0.8).impedance(FREQUENCY) for R in (10, 20, 15)])
-    (ax,) = panels(plot.grid_map(dt.map_gamma(dt.fit_drt(dt.Campaign.from_arrays(FREQUENCY, Z)))))
+    (ax,) = panels(plot.grid_map(dt.map_gamma(dt.fit_drt(dt.Campaign.from_arrays(FREQUENCY, Z), method="ridge"))))
     assert ax.get_title() == ""
     assert ax.get_xlabel() == "spectrum"
 

@@ -20,14 +20,16 @@ def drawn_from_the_prior(count: int, size: int) -> tuple[dt.DrtResult, np.ndarra
     The noise has a standard deviation proportional to abs(Z) to the power `size`.
     """
     rng = np.random.default_rng(3)
-    example = dt.fit_drt(dt.Spectrum(FREQUENCY, simulate.ZARC(50, 1e-2, 0.8).impedance(FREQUENCY)))
+    example = dt.fit_drt(dt.Spectrum(FREQUENCY, simulate.ZARC(50, 1e-2, 0.8).impedance(FREQUENCY)), method="ridge")
     basis, n = example.basis, example.tau.size
     eigenvalues, vectors = np.linalg.eigh(LAMBDA * basis.penalty(1))
     x = (rng.standard_normal((count, n)) * SIGMA / np.sqrt(eigenvalues)) @ vectors.T
     Z = 200 + x @ basis.kernel(FREQUENCY).T
     noise = SIGMA * (np.abs(Z) / np.exp(np.mean(np.log(np.abs(Z)), axis=1, keepdims=True))) ** size
     Z = Z + noise * (rng.standard_normal(Z.shape) + 1j * rng.standard_normal(Z.shape))
-    result = dt.fit_drt(dt.Campaign.from_arrays(FREQUENCY, Z), lambda_=LAMBDA, nonneg=False, tau=example.tau)
+    result = dt.fit_drt(
+        dt.Campaign.from_arrays(FREQUENCY, Z), method="ridge", lambda_=LAMBDA, nonneg=False, tau=example.tau
+    )
     rows = np.stack([basis.integrals(1e-3, 1e-1), basis.integrals(1e-2, 2e-2), *basis.values([1e-2, 1e-3])])
     return result, x @ rows.T, rows
 
@@ -46,7 +48,7 @@ def test_calibrated_for_truths_from_the_prior(size: int) -> None:
 def test_smoothing_takes_what_the_normal_equations_say() -> None:
     """Without noise the error is -H^-1 P x, which the blur bounds where x itself is known."""
     cell = simulate.Resistor(10) + simulate.ZARC(50, 1e-2, 0.7)
-    result = dt.fit_drt(dt.Spectrum(FREQUENCY, cell.impedance(FREQUENCY)), lambda_=1e-2, nonneg=False)
+    result = dt.fit_drt(dt.Spectrum(FREQUENCY, cell.impedance(FREQUENCY)), method="ridge", lambda_=1e-2, nonneg=False)
     rows = np.stack([result.basis.integrals(result.tau[0], tau) for tau in np.geomspace(1e-3, 1e-1, 9)])
     exact = cell.integral(0, np.geomspace(1e-3, 1e-1, 9))
     assert (np.abs(result.coefficients @ rows.T - exact) < spread(result, rows).blur[0]).all()
@@ -57,7 +59,7 @@ def test_smoothing_takes_what_the_normal_equations_say() -> None:
 def test_every_model_has_an_uncertainty_that_follows_the_unit(weights: str, part: str) -> None:
     Z = simulate.add_noise((simulate.Resistor(10) + simulate.ZARC(50, 1e-2, 0.8)).impedance(FREQUENCY), 0.005, seed=1)
     options = {"weights": weights, "part": part, "lambda_": 1e-3, "capacitance": part == "imaginary"}
-    small, large = (dt.fit_drt(dt.Spectrum(FREQUENCY, scale * Z), **options) for scale in (1.0, 1e3))
+    small, large = (dt.fit_drt(dt.Spectrum(FREQUENCY, scale * Z), method="ridge", **options) for scale in (1.0, 1e3))
     rows = small.basis.integrals(1e-3, 1e-1)[None]
     one, thousand = spread(small, rows), spread(large, rows)
     assert 0 < one.u[0, 0] < 10
@@ -68,7 +70,7 @@ def test_sums_of_chosen_spectra_are_those_of_all() -> None:
     Z = np.stack([simulate.ZARC(50, tau, 0.8).impedance(FREQUENCY) for tau in (1e-3, 1e-2, 1e-1)])
     Z = simulate.add_noise(Z, 0.01, seed=2)
     Z[1, 5] = np.nan
-    result = dt.fit_drt(dt.Campaign.from_arrays(FREQUENCY, Z))
+    result = dt.fit_drt(dt.Campaign.from_arrays(FREQUENCY, Z), method="ridge")
     rows = np.stack([result.basis.integrals(1e-3, 1e-2), result.basis.integrals(1e-2, 1e-1)])
     every = spread(result, rows)
     assert np.isnan(every.u[1]).all()
@@ -79,11 +81,11 @@ def test_sums_of_chosen_spectra_are_those_of_all() -> None:
 
 def test_says_why_there_is_none() -> None:
     Z = simulate.ZARC(50, 1e-2, 0.8).impedance(FREQUENCY)
-    weighted = dt.fit_drt(dt.Spectrum(FREQUENCY, Z), weights=np.ones(FREQUENCY.size))
+    weighted = dt.fit_drt(dt.Spectrum(FREQUENCY, Z), method="ridge", weights=np.ones(FREQUENCY.size))
     known = spread(weighted, np.ones((1, weighted.tau.size)))
     assert np.isnan(known.u).all()
     assert "weights" in known.notes[0]
-    few = dt.fit_drt(dt.Spectrum(FREQUENCY[:3], Z[:3]), lambda_=1e-8, nonneg=False)
+    few = dt.fit_drt(dt.Spectrum(FREQUENCY[:3], Z[:3]), method="ridge", lambda_=1e-8, nonneg=False)
     known = spread(few, np.ones((1, few.tau.size)))
     assert np.isnan(known.u).all()
     assert "no residuals" in known.notes[0]
@@ -113,7 +115,7 @@ def test_interval_counts_its_share_of_the_blur() -> None:
 def test_resistances_of_ranges_are_held(case: str) -> None:
     frequency, cell = np.geomspace(1e5, 1e-2, 71), simulate.benchmark_cases()[case]
     Z = simulate.add_noise(np.repeat(cell.impedance(frequency)[None], 60, axis=0), 0.005, seed=11)
-    result = dt.fit_drt(dt.Campaign.from_arrays(frequency, Z), weights="modulus")
+    result = dt.fit_drt(dt.Campaign.from_arrays(frequency, Z), method="ridge", weights="modulus")
     ranges = [(1e-2, 1), (1e-3, 3e-2), (0, np.inf)]
     rows = np.stack([result.basis.integrals(max(a, result.tau[0]), min(b, result.tau[-1])) for a, b in ranges])
     low, high = interval(result.coefficients @ rows.T, spread(result, rows), 0.95)

@@ -16,12 +16,12 @@ from drtengine.simulate import ZARC, HavriliakNegami, Resistor
 
 FREQUENCY = np.geomspace(1e5, 1e-2, 71)
 STAND_IN = simulate.standin()
-RESULT = dt.fit_drt(STAND_IN.campaign, weights="modulus", capacitance=True)
+RESULT = dt.fit_drt(STAND_IN.campaign, method="ridge", weights="modulus", capacitance=True)
 TWO = simulate.benchmark_cases()["two_zarc"]
 
 
 def fit(cell: simulate.Element, **options: Any) -> dt.DrtResult:
-    return dt.fit_drt(dt.Spectrum(FREQUENCY, cell.impedance(FREQUENCY)), **options)
+    return dt.fit_drt(dt.Spectrum(FREQUENCY, cell.impedance(FREQUENCY)), method="ridge", **options)
 
 
 def with_gamma(cell: simulate.Element) -> dt.DrtResult:
@@ -65,7 +65,7 @@ def test_what_was_not_measured_is_said() -> None:
     Z[1][FREQUENCY < 1] = np.nan
     Z[2, 4] = np.nan
     campaign = dt.Campaign.from_arrays(np.stack([FREQUENCY, short, FREQUENCY]), Z, names=["whole", "short", "broken"])
-    result = dt.fit_drt(campaign, lambda_=1e-4)
+    result = dt.fit_drt(campaign, method="ridge", lambda_=1e-4)
     found = dt.integrate_processes(result, {"middle": (1e-2, 1), "slow": (1, 10)})
     assert np.isnan(found.R[1:, 1]).all()
     assert np.isnan([found.R[2], found.u_R[2], found.R_low[2], found.extrapolated[2]]).all()
@@ -157,7 +157,7 @@ def test_gaussians_are_taken_apart() -> None:
 
 def test_components_of_noisy_spectra_are_held() -> None:
     Z = simulate.add_noise(np.repeat(TWO.impedance(FREQUENCY)[None], 20, axis=0), 0.002, seed=8)
-    result = dt.fit_drt(dt.Campaign.from_arrays(FREQUENCY, Z), weights="modulus", order=2)
+    result = dt.fit_drt(dt.Campaign.from_arrays(FREQUENCY, Z), method="ridge", weights="modulus", order=2)
     found = dt.fit_components(result, tau=[1e-3, 1e-1])
     assert found.spectrum.tolist() == [i for i in range(20) for _ in (0, 1)]
     exact = np.tile([[50, 1e-3, 0.8], [50, 1e-1, 0.8]], (20, 1))
@@ -187,7 +187,9 @@ def test_start_is_the_peaks_in_the_window() -> None:
 def test_component_tables_and_failures() -> None:
     Z = np.stack([TWO.impedance(FREQUENCY)] * 2)
     Z[1, 0] = np.nan
-    result = dt.fit_drt(dt.Campaign.from_arrays(FREQUENCY, Z, coordinates={"cycle": [1, 2]}), lambda_=1e-4)
+    result = dt.fit_drt(
+        dt.Campaign.from_arrays(FREQUENCY, Z, coordinates={"cycle": [1, 2]}), method="ridge", lambda_=1e-4
+    )
     found = dt.fit_components(result)
     assert found.spectrum.tolist() == [0, 0]
     assert np.isnan(found.misfit[1])
@@ -230,3 +232,19 @@ def test_bad_components_are_explained(options: dict[str, Any], message: str) -> 
 def test_no_other_parameter() -> None:
     with pytest.raises(dt.InvalidInput, match="no parameter 'beta'"):
         dt.fit_components(with_gamma(TWO))["beta"]
+
+
+def test_lines_of_diffusion_are_reckoned_with_on_request() -> None:
+    """A finite Warburg element has lines at 7.9 and 0.88 s, either side of the limit of 1 s."""
+    result = dt.fit_drt(STAND_IN.campaign, method="log", capacitance=True)
+    smooth, wide = (dt.integrate_processes(result, lines=lines) for lines in (False, True))
+    assert np.array_equal(smooth.R, wide.R)
+    assert (wide.R_low <= smooth.R_low).all()
+    assert (wide.R_high >= smooth.R_high).all()
+    for k, (low, high) in enumerate(smooth.ranges.values()):
+        exact = STAND_IN.integral(max(low, result.tau[0]), high)
+        held = (wide.R_low[:, k] <= exact) & (exact <= wide.R_high[:, k])
+        assert held.mean() >= 0.85
+    assert ((smooth.R_high - smooth.R_low)[:, 2] < 0.5 * (wide.R_high - wide.R_low)[:, 2]).all()
+    with pytest.raises(dt.InvalidInput, match="lines must be True or False"):
+        dt.integrate_processes(result, lines="yes")  # type: ignore[arg-type]

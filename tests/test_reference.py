@@ -55,7 +55,8 @@ def test_the_core_finds_the_same(options: dict[str, Any], lambda_: float):
     if options.get("capacitance"):
         data = dt.Spectrum(data.frequency, data.Z + 1 / (2j * np.pi * data.frequency * 0.05))
     assert_same(
-        reference.solve(data, lambda_=lambda_, **options, **TIGHT), dt.fit_drt(data, lambda_=lambda_, **options)
+        reference.solve(data, lambda_=lambda_, **options, **TIGHT),
+        dt.fit_drt(data, method="ridge", lambda_=lambda_, **options),
     )
 
 
@@ -63,13 +64,13 @@ def test_another_solver_agrees():
     data = spectrum()
     options = {"eps_abs": 1e-10, "eps_rel": 1e-10, "max_iter": 200_000}
     solution = reference.solve(data, lambda_=1e-2, solver="OSQP", **options)
-    assert_same(solution, dt.fit_drt(data, lambda_=1e-2), tolerance=1e-3)
+    assert_same(solution, dt.fit_drt(data, method="ridge", lambda_=1e-2), tolerance=1e-3)
 
 
 def test_value_is_the_sum_of_squares_and_the_penalty():
     data, lambda_ = spectrum(), 1e-2
     solution = reference.solve(data, lambda_=lambda_, weights="modulus", order=2, **TIGHT)
-    result = dt.fit_drt(data, lambda_=lambda_, weights="modulus", order=2)
+    result = dt.fit_drt(data, method="ridge", lambda_=lambda_, weights="modulus", order=2)
     w2 = 1 / np.abs(data.Z) ** 2
     squares = np.sum(w2 / w2.mean() * np.abs(data.Z - result.Z_fit[0]) ** 2)
     x = result.coefficients[0]
@@ -80,7 +81,7 @@ def test_a_constraint_of_ones_own():
     data = spectrum(inductance=-1e-6)  # a cable overcompensated
     free = reference.solve(data, lambda_=1e-2, **TIGHT)
     bound = reference.solve(data, lambda_=1e-2, constraints=lambda u: [u.L_0 >= 0], **TIGHT)
-    without = dt.fit_drt(data, lambda_=1e-2, inductance=False)
+    without = dt.fit_drt(data, method="ridge", lambda_=1e-2, inductance=False)
     assert free.L_0 < 0
     assert abs(bound.L_0) <= 1e-3 * abs(free.L_0)
     assert bound.value > free.value
@@ -129,7 +130,9 @@ def test_a_penalty_of_ones_own():
     def more(u: reference.Unknowns) -> Any:
         return 9e-3 * cp.quad_form(u.coefficients, cp.psd_wrap(u.basis.penalty(1)))
 
-    assert_same(reference.solve(data, lambda_=1e-3, objective=more, **TIGHT), dt.fit_drt(data, lambda_=1e-2))
+    assert_same(
+        reference.solve(data, lambda_=1e-3, objective=more, **TIGHT), dt.fit_drt(data, method="ridge", lambda_=1e-2)
+    )
 
 
 def test_no_solution_is_nan():

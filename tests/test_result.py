@@ -31,7 +31,7 @@ def campaign() -> Campaign:
 
 
 def fit(data: Campaign | Spectrum | None = None, **options: Any) -> DrtResult:
-    return fit_drt(campaign() if data is None else data, **{"lambda_": 1e-3, **options})
+    return fit_drt(campaign() if data is None else data, method="ridge", **{"lambda_": 1e-3, **options})
 
 
 def sound() -> Spectrum:
@@ -232,6 +232,7 @@ def test_provenance() -> None:
         "noise": None,
         "n_folds": 5,
         "nonneg": True,
+        "free": None,
         "inductance": True,
         "capacitance": False,
         "part": "both",
@@ -245,6 +246,7 @@ def test_provenance() -> None:
         "band": None,
         "band_kind": None,
         "seed": None,
+        "samples": None,
     }
 
 

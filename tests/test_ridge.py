@@ -237,7 +237,7 @@ def test_the_unit_of_impedance_does_not_matter(weights: str, factor: float):
     cases = simulate.benchmark_cases().values()
     Z = simulate.add_noise(np.stack([c.impedance(frequency) for c in cases]), 0.005, seed=8)
     w: Any = np.linspace(1, 3, frequency.size) if weights == "array" else weights
-    one, other = (dt.fit_drt(dt.Campaign.from_arrays(frequency, Z * k), weights=w) for k in (1, factor))
+    one, other = (dt.fit_drt(dt.Campaign.from_arrays(frequency, Z * k), method="ridge", weights=w) for k in (1, factor))
     np.testing.assert_array_equal(one.lambda_, other.lambda_)
     np.testing.assert_array_equal(one.status, other.status)
     largest = one.gamma.max(axis=1, keepdims=True)
@@ -247,7 +247,7 @@ def test_the_unit_of_impedance_does_not_matter(weights: str, factor: float):
 
 def test_no_relaxation_at_all():
     frequency = frequencies(31)
-    result = dt.fit_drt(dt.Spectrum(frequency, 5 + 2j * np.pi * frequency * 1e-6), lambda_=1e-3)
+    result = dt.fit_drt(dt.Spectrum(frequency, 5 + 2j * np.pi * frequency * 1e-6), method="ridge", lambda_=1e-3)
     np.testing.assert_allclose(result.gamma, 0, atol=1e-9)
     assert result.R_inf[0] == pytest.approx(5, rel=1e-9)
     assert result.L_0[0] == pytest.approx(1e-6, rel=1e-9)
@@ -286,7 +286,9 @@ def fit(count: int, rows: Any, weights: str, lambda_: Any, nonneg: bool, n_threa
         "noise": 0.1 if lambda_ == "discrepancy" else None,
     }
     campaign = dt.Campaign.from_arrays(frequency, Z[rows])
-    result = dt.fit_drt(campaign, tau=np.logspace(-7, 2, 37), nonneg=nonneg, n_threads=n_threads, **options)
+    result = dt.fit_drt(
+        campaign, method="ridge", tau=np.logspace(-7, 2, 37), nonneg=nonneg, n_threads=n_threads, **options
+    )
     return [getattr(result, name) for name in NUMBERS]
 
 
@@ -331,8 +333,10 @@ def test_order_of_spectra_does_not_change_a_bit(count: int, **options: Any):
 def test_order_of_frequencies_and_scale(order: list[int], weights: str, lambda_: Any, exponent: int):
     frequency = frequencies(25)
     Z = simulate.add_noise(simulate.benchmark_cases()["overlapping"].impedance(frequency), 0.01, seed=3)
-    one = dt.fit_drt(dt.Spectrum(frequency, Z), weights=weights, lambda_=lambda_)
-    other = dt.fit_drt(dt.Spectrum(frequency[order], Z[order] * 10.0**exponent), weights=weights, lambda_=lambda_)
+    one = dt.fit_drt(dt.Spectrum(frequency, Z), method="ridge", weights=weights, lambda_=lambda_)
+    other = dt.fit_drt(
+        dt.Spectrum(frequency[order], Z[order] * 10.0**exponent), method="ridge", weights=weights, lambda_=lambda_
+    )
     np.testing.assert_array_equal(one.lambda_, other.lambda_)
     np.testing.assert_allclose(other.gamma / 10.0**exponent, one.gamma, rtol=0, atol=1e-8 * one.gamma.max())
 
@@ -355,13 +359,15 @@ def test_instruction_sets_agree(isa: str, order: int):
 def test_any_memory_layout():
     frequency = frequencies(31)
     Z = random_spectra(6, frequency, seed=4).astype(np.complex64)
-    expected = dt.fit_drt(dt.Campaign.from_arrays(frequency.astype(np.float32).astype(float), Z.astype(complex)))
+    expected = dt.fit_drt(
+        dt.Campaign.from_arrays(frequency.astype(np.float32).astype(float), Z.astype(complex)), method="ridge"
+    )
     wide = np.zeros((12, 62), dtype=np.complex64)
     wide[::2, 1::2] = Z
     read_only = Z.copy()
     read_only.flags.writeable = False
     for given_Z in (Z, wide[::2, 1::2], read_only, np.asfortranarray(Z), Z.tolist()):
-        result = dt.fit_drt(dt.Campaign.from_arrays(frequency.astype(np.float32), given_Z))
+        result = dt.fit_drt(dt.Campaign.from_arrays(frequency.astype(np.float32), given_Z), method="ridge")
         np.testing.assert_array_equal(result.gamma, expected.gamma)
         np.testing.assert_array_equal(result.lambda_, expected.lambda_)
 
@@ -372,7 +378,9 @@ def test_a_broken_spectrum_leaves_its_neighbours_alone():
     broken = Z.copy()
     broken[3, 5], broken[8, 0] = np.nan, np.inf
     for weights in ("unit", "modulus"):
-        whole, mixed = (dt.fit_drt(dt.Campaign.from_arrays(frequency, v), weights=weights) for v in (Z, broken))
+        whole, mixed = (
+            dt.fit_drt(dt.Campaign.from_arrays(frequency, v), method="ridge", weights=weights) for v in (Z, broken)
+        )
         fine = np.delete(np.arange(12), [3, 8])
         assert (mixed.status[[3, 8]] == Status.NOT_FINITE).all()
         assert np.isnan(mixed.gamma[[3, 8]]).all()

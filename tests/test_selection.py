@@ -199,7 +199,7 @@ def test_scores_of_low_noise_and_uneven_weights(isa: str):
 @pytest.mark.parametrize("basis", ["piecewise_linear", "c2", "c6", "inverse_quadric", "cauchy"])
 def test_evidence_of_other_functions(basis: str):
     """Some of their penalties are singular or nearly so."""
-    result = dt.fit_drt(noisy("two_zarc", 0.01), basis=basis)
+    result = dt.fit_drt(noisy("two_zarc", 0.01), method="ridge", basis=basis)
     assert (result.status == Status.OK).all()
     assert ((result.lambda_ > 1e-6) & (result.lambda_ < 1)).all()
 
@@ -240,7 +240,9 @@ def test_the_search_for_the_evidence_finds_its_valley(order: int):
 @pytest.mark.parametrize("name", ["evidence", "gcv", "kfold"])
 def test_refining_goes_on_between_the_lattice(name: str):
     campaign = noisy("overlapping", 0.01)
-    coarse, fine = (dt.fit_drt(campaign, lambda_=name, refine=refine).lambda_ for refine in (False, True))
+    coarse, fine = (
+        dt.fit_drt(campaign, method="ridge", lambda_=name, refine=refine).lambda_ for refine in (False, True)
+    )
     assert (np.abs(np.log10(fine / coarse)) <= 1 / 20 + 1e-9).all()
     assert (fine != coarse).mean() > 0.8  # at a bound it stays
 
@@ -263,12 +265,12 @@ def test_the_choice_knows_no_unit(name: str, weights: str):
     """Z in units of 0.1 mohm or 10 kohm: the same lambda, and gamma in proportion."""
     campaign = noisy("havriliak_negami", 0.005, 5)
     noise = {"noise": 0.3 if weights == "unit" else 0.005} if name == "discrepancy" else {}
-    one = dt.fit_drt(campaign, lambda_=name, weights=weights, **noise)
+    one = dt.fit_drt(campaign, method="ridge", lambda_=name, weights=weights, **noise)
     for unit in (1e-4, 1e4):
         if name == "discrepancy" and weights == "unit":
             noise = {"noise": 0.3 * unit}
         scaled = dt.Campaign.from_arrays(campaign.frequency[0], campaign.Z * unit)
-        other = dt.fit_drt(scaled, lambda_=name, weights=weights, **noise)
+        other = dt.fit_drt(scaled, method="ridge", lambda_=name, weights=weights, **noise)
         np.testing.assert_array_equal(other.lambda_, one.lambda_)
         np.testing.assert_allclose(other.gamma / unit, one.gamma, rtol=0, atol=1e-9 * one.gamma.max())
 
@@ -291,7 +293,9 @@ def test_discrepancy_leaves_a_residual_like_the_noise(weights: str):
     each = level * (rng.standard_normal(exact.shape) + 1j * rng.standard_normal(exact.shape))
     Z = exact + each * (1 if weights == "unit" else np.abs(exact))
     campaign = dt.Campaign.from_arrays(frequency, Z)
-    result = dt.fit_drt(campaign, lambda_="discrepancy", noise=level, weights=weights, nonneg=False, refine=True)
+    result = dt.fit_drt(
+        campaign, method="ridge", lambda_="discrepancy", noise=level, weights=weights, nonneg=False, refine=True
+    )
     inside = result.status == Status.OK
     assert inside.mean() > 0.5
     relative = (result.Z_fit - Z) / (1 if weights == "unit" else np.abs(Z))
@@ -300,7 +304,7 @@ def test_discrepancy_leaves_a_residual_like_the_noise(weights: str):
 
 
 def relative_error(campaign: dt.Campaign, truth: np.ndarray, tau: np.ndarray, **options: Any) -> np.ndarray:
-    difference = dt.fit_drt(campaign, **options).evaluate(tau) - truth
+    difference = dt.fit_drt(campaign, method="ridge", **options).evaluate(tau) - truth
     return np.asarray(np.linalg.norm(difference, axis=1) / np.linalg.norm(truth))
 
 
@@ -334,7 +338,7 @@ def test_lambda_at_a_bound_is_reported(name: str):
     exact = simulate.benchmark_cases()["two_zarc"].impedance(frequency)
     noise_alone = simulate.add_noise(np.full(frequency.size, 10.0), 0.01, seed=2)
     campaign = dt.Campaign.from_arrays(frequency, [exact, noise_alone], names=["exact", "noise"])
-    result = dt.fit_drt(campaign, lambda_=name)
+    result = dt.fit_drt(campaign, method="ridge", lambda_=name)
     assert (result.status == Status.LAMBDA_AT_BOUND).all()
     np.testing.assert_array_equal(result.lambda_, [LATTICE[0], LATTICE[-1]])
     assert np.isfinite(result.gamma).all()
@@ -347,7 +351,7 @@ def test_data_without_noise_or_relaxation_have_an_answer(name: str):
     omega = 2 * np.pi * frequency
     exact = simulate.benchmark_cases()["overlapping"].impedance(frequency)
     Z = np.stack([exact, np.full(41, 10.0 + 0j), 10 + 1e-6j * omega])
-    result = dt.fit_drt(dt.Campaign.from_arrays(frequency, Z), lambda_=name, **needs(name))
+    result = dt.fit_drt(dt.Campaign.from_arrays(frequency, Z), method="ridge", lambda_=name, **needs(name))
     assert all(Status(s).has_answer for s in result.status)
     np.testing.assert_allclose(result.R_pol[1:], 0, atol=1e-4)
     np.testing.assert_allclose(result.R_inf[1:], 10, rtol=1e-4)
@@ -357,14 +361,16 @@ def test_data_without_noise_or_relaxation_have_an_answer(name: str):
 def test_fewer_points_than_unknowns(name: str):
     frequency = frequencies(9)
     Z = simulate.add_noise(simulate.benchmark_cases()["two_zarc"].impedance(frequency), 0.01, seed=1)
-    result = dt.fit_drt(dt.Spectrum(frequency, Z), lambda_=name, tau=np.geomspace(1e-7, 1e2, 91), **needs(name))
+    result = dt.fit_drt(
+        dt.Spectrum(frequency, Z), method="ridge", lambda_=name, tau=np.geomspace(1e-7, 1e2, 91), **needs(name)
+    )
     assert Status(result.status[0]).has_answer
     assert np.isfinite(result.gamma).all()
 
 
 @pytest.mark.parametrize("name", ["evidence", "kfold", "lcurve"])
 def test_zeros(name: str):
-    result = dt.fit_drt(dt.Spectrum(frequencies(21), np.zeros(21, complex)), lambda_=name)
+    result = dt.fit_drt(dt.Spectrum(frequencies(21), np.zeros(21, complex)), method="ridge", lambda_=name)
     assert result.status[0] == Status.LAMBDA_AT_BOUND
     np.testing.assert_array_equal(result.gamma, 0)
 
@@ -372,7 +378,7 @@ def test_zeros(name: str):
 def test_three_points_can_be_dealt_to_more_folds():
     frequency = frequencies(4)
     Z = simulate.benchmark_cases()["two_zarc"].impedance(frequency)
-    assert np.isfinite(dt.fit_drt(dt.Spectrum(frequency, Z), lambda_="kfold", n_folds=50).gamma).all()
+    assert np.isfinite(dt.fit_drt(dt.Spectrum(frequency, Z), method="ridge", lambda_="kfold", n_folds=50).gamma).all()
 
 
 # The curves
@@ -411,3 +417,11 @@ def test_scores_of_mixed_grids_and_broken_spectra():
 def test_what_is_no_selector():
     with pytest.raises(dt.InvalidInput, match=r"unknown selector 'evidense'; .* did you mean 'evidence'"):
         dt.lambda_scores(noisy("two_zarc", 0.01, 1), "evidense")
+
+
+def test_scores_are_those_of_ridge() -> None:
+    campaign = dt.Campaign.from_arrays(frequencies(), [simulate.benchmark_cases()["two_zarc"].impedance(frequencies())])
+    named, plain = (dt.lambda_scores(campaign, "gcv", **how) for how in ({"method": "ridge"}, {}))
+    np.testing.assert_array_equal(named.score, plain.score)
+    with pytest.raises(dt.InvalidInput, match="criteria of method='ridge'"):
+        dt.lambda_scores(campaign, method="log")

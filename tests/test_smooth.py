@@ -51,7 +51,7 @@ def test_error_of_gamma(case: str, limit: float) -> None:
     result = fit(noisy(case, 20, 0.005, seed=11))
     assert (result.status == dt.Status.OK).all()
     assert np.median(error(result, case)) < limit
-    ridge = dt.fit_drt(result.campaign)
+    ridge = dt.fit_drt(result.campaign, method="ridge")
     assert np.median(error(result, case)) < np.median(error(ridge, case))
     assert np.abs(result.R_inf - 10).max() < 1
     assert np.median(np.abs(result.noise / 0.005 - 1)) < 0.1

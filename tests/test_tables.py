@@ -66,6 +66,39 @@ def test_layered_export_of_neware(tmp_path: Path) -> None:
     np.testing.assert_array_equal(spaced, frame)
 
 
+BTS = (
+    "Record Index,Status,JumpTo,Cycle,Step,Cur(mA),Voltage(V),CapaCity(mAh),Energy(mWh),Relative Time(h:min:s.ms),"
+    "Absolute Time\n"
+    "1,Rest,0,1,1,0,3,0,0,0:00:00.000,2024-01-01 10:00:00\n2,Rest,0,1,1,0,3.1,0,0,0:00:10.000,2024-01-01 10:00:10\n"
+    "3,CC_Chg,0,2,2,5,3.2,0,0,0:00:00.500,2024-01-01 10:00:10\n"
+)
+BDF_LIKE = (
+    "DateTime,Cycle ID,Step ID,Record ID,Time(h:min:s.ms),Voltage(V),Current(mA),Temperature(C),Status\n"
+    "2024-01-01 10:00:00,1,1,1,0:00:00.0,3,0,25,C\n2024-01-01 10:00:10,1,1,2,0:00:10.0,3.1,0,25,C\n"
+    "2024-01-01 10:00:11,2,2,3,0:00:00.5,3.2,5,25,C\n"
+)
+CHINESE = (
+    "数据序号,循环号,工步号,工步类型,时间,总时间,电流(A),电压(V),容量(Ah),绝对时间,功率(W),temp1_1,\n"
+    "1,1,1,搁置,0:00:00,0:00:00,0,3,0,2024-01-01 10:00:00,0,25,\n"
+    "2,1,1,搁置,0:00:10,0:00:10,0,3.1,0,2024-01-01 10:00:10,0,25,\n"
+    "3,2,2,恒流充电,0:00:00.5,0:00:10.5,0.005,3.2,0,2024-01-01 10:00:11,0,25,\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"), [(BTS, "utf-8"), (BDF_LIKE, "utf-8"), (CHINESE, "utf-8"), (CHINESE, "gb18030")]
+)
+def test_dialects_of_neware(tmp_path: Path, text: str, encoding: str) -> None:
+    """Headers as published exports have them."""
+    frame = dt.read_table(write(tmp_path, text, encoding=encoding))
+    np.testing.assert_allclose(frame["time_s"], [0, 10, 10.5])
+    np.testing.assert_allclose(frame["step_time_s"], [0, 10, 0.5])
+    np.testing.assert_allclose(frame["current_A"], [0, 0, 5e-3])
+    np.testing.assert_allclose(frame["voltage_V"], [3, 3.1, 3.2])
+    assert frame["cycle"].tolist() == [1, 1, 2]
+    assert frame["step"].tolist() == [1, 1, 2]
+
+
 def test_flat_export_of_neware(shared_data: Path) -> None:
     path = shared_data / "kinetics" / "cellpy" / "neware_uio.csv"
     frame = dt.read_table(path)
@@ -81,6 +114,19 @@ def test_eclab_text(shared_data: Path) -> None:
     assert len(frame) == 4473
     assert frame["cycle"].unique().tolist() == [1, 2, 3, 4, 5]
     np.testing.assert_allclose(frame.iloc[0][["time_s", "voltage_V"]], [2.58160012, 0.94958913])
+
+
+def test_rows_without_time_of_step_are_left_out(tmp_path: Path) -> None:
+    frame = dt.read_table(write(tmp_path, BTS.replace("0:00:10.000", "")))
+    np.testing.assert_allclose(frame["time_s"], [0, 0.5])
+    assert any("left out 1 row(s) without step_time" in note for note in frame.attrs["notes"])
+
+
+@pytest.mark.parametrize("first", ["2024-01-01 10:00:00", "10 o'clock"])
+def test_dates_that_cannot_be_read(tmp_path: Path, first: str) -> None:
+    """None of pandas' warnings on the way."""
+    with pytest.raises(dt.UnreadableFile, match="no column of time"):
+        dt.read_table(write(tmp_path, f"Date,Voltage(V),Current(A)\n{first},3,0\nyesterday,3,0\n"))
 
 
 def test_scan_rates(tmp_path: Path) -> None:
@@ -115,19 +161,72 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, text: str, message: str) -
         dt.read_table(write(tmp_path, text))
 
 
+@pytest.mark.parametrize("line", ["a" + "_" * 100_000, "a (m" * 30_000, "1" * 100_000, "a /" * 30_000])
+def test_long_lines_take_no_time(tmp_path: Path, line: str) -> None:
+    """Matching them as names of columns would take longer than anybody waits."""
+    with pytest.raises(dt.UnreadableFile, match="no line names the columns"):
+        dt.read_table(write(tmp_path, f"{line}\n{line}\n"))
+
+
+def test_open_circuit_in_eclab_text(tmp_path: Path) -> None:
+    text = "EC-Lab ASCII FILE\nNb header lines : 5\n\nOpen Circuit Voltage\nmode\ttime/s\tEwe/V\n1\t0\t3\n1\t1\t3.5\n"
+    frame = dt.read_table(write(tmp_path, text, "ocv.mpt"))
+    assert frame["current_A"].tolist() == [0, 0]
+    assert any("open circuit" in note for note in frame.attrs["notes"])
+    with pytest.raises(dt.UnreadableFile, match="no line names the columns"):
+        dt.read_table(write(tmp_path, text.replace("Open Circuit Voltage", "Cyclic Voltammetry"), "cv.mpt"))
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"time_s": [0, 1], "current_A": [0, 1e-3], "voltage_V": [3, 3.5]},
+        {"Time(h)": [0, 1 / 3600], "Current(mA)": [0, 1], "Voltage(mV)": [3000, 3500], "note": ["x", "y"]},
+        {"Test Time / s": [0, 1], "Current / A": [0, 1e-3], "Voltage / V": [3.0, 3.5]},
+        {"test_time_second": [0, 1], "current_ampere": ["0", "0.001"], "voltage_volt": [3.0, 3.5]},
+        {"Time": ["0:00:00", "0:00:01"], "I/mA": [0, 1], "Ewe/V": [3.0, 3.5]},
+        {"time": pd.to_timedelta([5, 6], unit="s"), "I/mA": [0, 1], "Ewe/V": [3.0, 3.5]},
+        {"Date": pd.to_datetime(["2024-01-01 10:00:00", "2024-01-01 10:00:01"]), "I/mA": [0, 1], "E (V)": [3, 3.5]},
+        {"t": [0, 1, 2], "I/mA": [0, 1, None], "E (V)": [3, 3.5, 3.6]},
+    ],
+)
+def test_tables_in_memory(columns: dict[str, list[object]]) -> None:
+    given = pd.DataFrame(columns)
+    before = given.copy()
+    frame = dt.read_table(given)
+    pd.testing.assert_frame_equal(given, before)
+    np.testing.assert_allclose(np.diff(frame["time_s"]), [1])
+    np.testing.assert_allclose(frame["voltage_V"], [3, 3.5])
+    np.testing.assert_allclose(frame["current_A"], [0, 1e-3])
+    pd.testing.assert_frame_equal(dt.read_table(frame), frame)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (pd.DataFrame({"t": [0, 1], "E": [3, 3]}), "understood as current; there are 't', 'E'"),
+        (pd.DataFrame(), "understood as voltage or current; there are none"),
+        (pd.DataFrame({"t": [0, 1], "E": [3, 3], "I": ["x", 1]}), "column 'I' must hold numbers"),
+        (pd.DataFrame({"E": [3, 3], "I": [1, 1]}), "the table: there is no column of time"),
+        (pd.DataFrame({"t": [], "E": [], "I": []}), "no row has"),
+        (5, "needs a path or a pandas DataFrame, got int"),
+    ],
+)
+def test_tables_in_memory_that_cannot_be_used(given: object, message: str) -> None:
+    with pytest.raises(dt.InvalidInput, match=message) as caught:
+        dt.read_table(given)  # type: ignore[arg-type]
+    assert not isinstance(caught.value, dt.UnreadableFile)
+
+
+def test_workbooks_are_pointed_to_pandas(tmp_path: Path) -> None:
+    (tmp_path / "cell.xlsx").write_bytes(b"PK")
+    with pytest.raises(dt.UnreadableFile, match=r"workbook: read_table\(pandas\.read_excel\('cell\.xlsx'\)\)"):
+        dt.read_table(tmp_path / "cell.xlsx")
+
+
 def test_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(dt.UnreadableFile, match="cannot be opened"):
         dt.read_table(tmp_path / "nothing.csv")
-
-
-def test_a_million_rows_take_seconds(tmp_path: Path) -> None:
-    from time import perf_counter
-
-    rows = "\n".join(f"{n},{n % 3},3.{n % 1000:03d}" for n in range(1_000_000))
-    path = write(tmp_path, f"time_s,current_A,voltage_V\n{rows}\n")
-    start = perf_counter()
-    assert len(dt.read_table(path)) == 1_000_000
-    assert perf_counter() - start < 10
 
 
 def test_packed_tables_are_read(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def campaign(*cells: list[tuple[float, float]], **coordinates: Any) -> dt.Campai
 
 
 def follow(data: dt.Campaign, **options: Any) -> dt.peaks.Tracks:
-    peaks = dt.find_peaks(dt.fit_drt(data, lambda_=1e-5), min_height=0.1, min_prominence=0.1)
+    peaks = dt.find_peaks(dt.fit_drt(data, method="ridge", lambda_=1e-5), min_height=0.1, min_prominence=0.1)
     return dt.track_peaks(peaks, **options)
 
 
@@ -101,7 +101,7 @@ def test_a_single_spectrum_has_lines_of_one_peak() -> None:
 
 
 def test_named_processes_are_followed() -> None:
-    result = dt.fit_drt(campaign(*[[(30.0, 1e-3), (30.0, 1e-1)]] * 3, cycle=[1, 2, 3]), lambda_=1e-5)
+    result = dt.fit_drt(campaign(*[[(30.0, 1e-3), (30.0, 1e-1)]] * 3, cycle=[1, 2, 3]), method="ridge", lambda_=1e-5)
     peaks = dt.find_peaks(result, min_prominence=0.1, processes={"charge transfer": (1e-2, 1)})
     tracks = dt.track_peaks(peaks)
     assert [tracks.process(k) for k in range(2)] == ["", "charge transfer"]

@@ -24,8 +24,8 @@ py::array_t<Small> to_small(const std::vector<T>& values) {
   return array;
 }
 
-py::tuple find(const py::dict& problem, const DoubleArray& log_tau, const DoubleArray& gamma, const DoubleArray& R_inf,
-               const DoubleArray& evidence) {
+py::tuple find_sums(const py::dict& problem, const DoubleArray& log_tau, const DoubleArray& gamma,
+                    const DoubleArray& R_inf, const DoubleArray& evidence) {
   const ElementsProblem p = problem_of(problem);
   const SmoothEstimates smooth{vector_of(log_tau), matrix_of(gamma), vector_of(R_inf), vector_of(evidence)};
   Elements e = without_gil([&] { return find_elements(p, smooth); });
@@ -34,9 +34,9 @@ py::tuple find(const py::dict& problem, const DoubleArray& log_tau, const Double
                         to_numpy(std::move(e.rss)), to_numpy(std::move(e.sigma2)), to_small<std::int8_t>(e.status));
 }
 
-py::tuple profile(const py::dict& problem, const DoubleArray& parameters, const DoubleArray& covariance,
-                  const py::array_t<std::int8_t, py::array::c_style>& kind, const DoubleArray& rss,
-                  const DoubleArray& sigma2, const DoubleArray& rise) {
+py::tuple profile_sum(const py::dict& problem, const DoubleArray& parameters, const DoubleArray& covariance,
+                      const py::array_t<std::int8_t, py::array::c_style>& kind, const DoubleArray& rss,
+                      const DoubleArray& sigma2, const DoubleArray& rise) {
   const ElementsProblem p = problem_of(problem);
   const FittedElements fits{matrix_of(parameters),
                             matrix_of(covariance),
@@ -56,8 +56,8 @@ py::tuple to_tuple(Curve&& curve) {
 
 void register_elements(py::module_& m) {
   using py::literals::operator""_a;
-  m.def("find_elements", &find, "problem"_a, "log_tau"_a, "gamma"_a, "R_inf"_a, "evidence"_a);
-  m.def("profile_elements", &profile, "problem"_a, "parameters"_a, "covariance"_a, "kind"_a, "rss"_a, "sigma2"_a,
+  m.def("find_elements", &find_sums, "problem"_a, "log_tau"_a, "gamma"_a, "R_inf"_a, "evidence"_a);
+  m.def("profile_elements", &profile_sum, "problem"_a, "parameters"_a, "covariance"_a, "kind"_a, "rss"_a, "sigma2"_a,
         "rise"_a);
   m.def(
       "element_gamma",

@@ -12,7 +12,8 @@ namespace {
 using PlaceArray = py::array_t<std::int64_t, py::array::c_style>;
 
 // Each problem holds the spectra of one frequency grid; places[k] says where they stand in the series.
-py::dict fit(const py::list& problems, const py::list& places, const DoubleArray& closeness, const py::dict& start) {
+py::dict fit_series(const py::list& problems, const py::list& places, const DoubleArray& closeness,
+                    const py::dict& start) {
   std::deque<Problem> grids;
   std::vector<SeriesSpectrum> series;
   for (std::size_t k = 0; k < problems.size(); ++k) {
@@ -53,7 +54,7 @@ py::dict fit(const py::list& problems, const py::list& places, const DoubleArray
 
 void register_joint(py::module_& m) {
   using py::literals::operator""_a;
-  m.def("fit_joint", &fit, "problems"_a, "places"_a, "closeness"_a, "start"_a);
+  m.def("fit_joint", &fit_series, "problems"_a, "places"_a, "closeness"_a, "start"_a);
 }
 
 }  // namespace drtengine::bindings

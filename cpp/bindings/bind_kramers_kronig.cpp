@@ -20,7 +20,7 @@ struct KkProblem {
               matrix_of(d["time"].cast<DoubleArray>()), d["n_threads"].cast<int>(), keep_going(d["progress"])} {}
 };
 
-py::tuple fit(const py::dict& problem, const DoubleArray& tau, Index n_cosines, bool leverage) {
+py::tuple fit_causal(const py::dict& problem, const DoubleArray& tau, Index n_cosines, bool leverage) {
   KkProblem p(problem);
   p.model.tau = vector_of(tau);
   KkFits f = without_gil([&] { return fit_lin_kk(p.model, p.batch, n_cosines, leverage); });
@@ -29,8 +29,8 @@ py::tuple fit(const py::dict& problem, const DoubleArray& tau, Index n_cosines, 
                         to_numpy(std::move(f.drift_scale)), to_numpy(std::move(f.leverage)), status_to_numpy(f.status));
 }
 
-py::tuple scan(const py::dict& problem, double lowest_tau, double highest_tau, Index most, double stop_at,
-               bool keep_all) {
+py::tuple scan_causal(const py::dict& problem, double lowest_tau, double highest_tau, Index most, double stop_at,
+                      bool keep_all) {
   const KkProblem p(problem);
   KkScan s =
       without_gil([&] { return scan_lin_kk(p.model, lowest_tau, highest_tau, most, stop_at, keep_all, p.batch); });
@@ -42,8 +42,8 @@ py::tuple scan(const py::dict& problem, double lowest_tau, double highest_tau, I
 
 void register_kramers_kronig(py::module_& m) {
   using py::literals::operator""_a;
-  m.def("fit_lin_kk", &fit, "problem"_a, "tau"_a, "n_cosines"_a, "leverage"_a);
-  m.def("scan_lin_kk", &scan, "problem"_a, "lowest_tau"_a, "highest_tau"_a, "most"_a, "stop_at"_a, "keep_all"_a);
+  m.def("fit_lin_kk", &fit_causal, "problem"_a, "tau"_a, "n_cosines"_a, "leverage"_a);
+  m.def("scan_lin_kk", &scan_causal, "problem"_a, "lowest_tau"_a, "highest_tau"_a, "most"_a, "stop_at"_a, "keep_all"_a);
 }
 
 }  // namespace drtengine::bindings

@@ -7,7 +7,7 @@
 namespace drtengine::bindings {
 namespace {
 
-py::dict fit(const py::dict& problem, const py::list& weights) {
+py::dict fit_smooth(const py::dict& problem, const py::list& weights) {
   const Problem p(problem);
   std::vector<DoubleArray> arrays;
   arrays.reserve(weights.size());
@@ -34,8 +34,8 @@ py::dict fit(const py::dict& problem, const py::list& weights) {
   return out;
 }
 
-py::dict bands(const py::dict& problem, const DoubleArray& relief, const DoubleArray& functionals, int kind,
-               double level, bool noise_model, std::uint64_t seed) {
+py::dict smooth_bands(const py::dict& problem, const DoubleArray& relief, const DoubleArray& functionals, int kind,
+                      double level, bool noise_model, std::uint64_t seed) {
   const Problem p(problem);
   const MatrixMap relief_view = matrix_of(relief), functionals_view = matrix_of(functionals);
   const BandOptions options{static_cast<BandKind>(kind), level, noise_model, seed};
@@ -59,8 +59,9 @@ py::dict bands(const py::dict& problem, const DoubleArray& relief, const DoubleA
 
 void register_log_smooth(py::module_& m) {
   using py::literals::operator""_a;
-  m.def("fit_log", &fit, "problem"_a, "weights"_a);
-  m.def("find_bands", &bands, "problem"_a, "relief"_a, "functionals"_a, "kind"_a, "level"_a, "noise_model"_a, "seed"_a);
+  m.def("fit_log", &fit_smooth, "problem"_a, "weights"_a);
+  m.def("find_bands", &smooth_bands, "problem"_a, "relief"_a, "functionals"_a, "kind"_a, "level"_a, "noise_model"_a,
+        "seed"_a);
 }
 
 }  // namespace drtengine::bindings

@@ -81,5 +81,6 @@ void register_log_smooth(py::module_& m);
 void register_elements(py::module_& m);
 void register_kramers_kronig(py::module_& m);
 void register_joint(py::module_& m);
+void register_sampling(py::module_& m);
 
 }  // namespace drtengine::bindings

@@ -5,7 +5,7 @@ namespace {
 
 // The highest x86-64 level that this CPU and its operating system support.
 const char* cpu_level() {
-#if defined(__GNUC__) && defined(__x86_64__)
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(__APPLE__)
   __builtin_cpu_init();
   if (__builtin_cpu_supports("x86-64-v4")) return "v4";
   if (__builtin_cpu_supports("x86-64-v3")) return "v3";
@@ -26,6 +26,7 @@ PYBIND11_MODULE(DRTENGINE_MODULE, m, py::mod_gil_not_used()) {
   register_elements(m);
   register_kramers_kronig(m);
   register_joint(m);
+  register_sampling(m);
 }
 
 }  // namespace drtengine::bindings

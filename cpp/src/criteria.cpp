@@ -1,5 +1,6 @@
 #include "drtengine/criteria.hpp"
 
+#include "drtengine/dense.hpp"
 #include "drtengine/errors.hpp"
 #include "drtengine/scores.hpp"
 
@@ -29,11 +30,10 @@ PriorVolume::PriorVolume(const Design& design)
   RowMatrix M = design.M;
   M.diagonal().head(n_).array() += kWeakest * M.trace() / static_cast<double>(n_);
   M.diagonal().tail(M.rows() - n_).setOnes();
-  const Eigen::LLT<Eigen::MatrixXd> llt(M);
-  if (llt.info() != Eigen::Success) throw NotPositiveDefinite("M is singular");
-  log_det_M_ = 2 * llt.matrixLLT().diagonal().array().log().sum();
-  const RowMatrix half = llt.solve(Eigen::MatrixXd::Identity(M.rows(), M.rows())) / 2;
-  inverse_.leftCols(M.cols()) = half + half.transpose();
+  const Cholesky cholesky(M);
+  if (!cholesky.succeeded()) throw NotPositiveDefinite("M is singular");
+  log_det_M_ = cholesky.log_det();
+  inverse_.leftCols(M.cols()) = cholesky.inverse();
   matrix_.leftCols(M.cols()) = M;
 }
 

@@ -1,5 +1,6 @@
 #include "drtengine/factor.hpp"
 
+#include "drtengine/dense.hpp"
 #include "drtengine/errors.hpp"
 
 #include <algorithm>
@@ -21,13 +22,12 @@ SharedFactor::SharedFactor(const RowMatrix& rows, const RowMatrix& gram, const R
     : lambda_(lambda), H_(RowMatrix::Zero(gram.rows(), padded(gram.cols()))) {
   const RowMatrix H = gram + lambda * penalty;
   H_.leftCols(H.cols()) = H;
-  const Eigen::LLT<Eigen::MatrixXd> llt(H);
-  if (llt.info() != Eigen::Success) throw NotPositiveDefinite("A'A + lambda M is singular");
-  const RowMatrix half = llt.solve(Eigen::MatrixXd::Identity(H.rows(), H.cols())) / 2;
-  const RowMatrix G = half + half.transpose();
+  const Cholesky cholesky(H);
+  if (!cholesky.succeeded()) throw NotPositiveDefinite("A'A + lambda M is singular");
+  const Matrix G = cholesky.inverse();
   error_ = kEpsilon * H.norm() * G.norm();
   G_tile_ = TileFactor(G);
-  solution_ = TileFactor(rows * G);
+  solution_ = TileFactor(multiply(rows, G));
 }
 
 LaneFactor::LaneFactor(const Design& design, bool paired_weights)

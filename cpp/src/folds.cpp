@@ -1,4 +1,5 @@
 // Cross-validation: every fold of the rows is predicted from all others.
+#include "drtengine/dense.hpp"
 #include "drtengine/scores.hpp"
 
 #include <algorithm>
@@ -6,8 +7,6 @@
 
 namespace drtengine {
 namespace {
-
-using Matrix = Eigen::MatrixXd;
 
 // With the pencil of all rows but the fold's, the unconstrained x is V (c/d), c = V'A'W^2z over
 // those rows, and what is left of the fold's rows is z_Q - B (c/d).
@@ -39,17 +38,15 @@ Fold make_fold(const Design& design, const Vector& w2, std::vector<Index> held_o
     }
   }
   const Matrix seen = training(Eigen::all, kept);
-  const RowMatrix gram = seen.transpose() * seen, penalty = design.M(kept, kept);
+  const RowMatrix gram = gram_of_rows(seen.transpose()), penalty = design.M(kept, kept);
   Pencil pencil(gram, penalty);
   Matrix left_out(testing.rows(), static_cast<Index>(alone.size()));
   if (!alone.empty()) {
-    const Matrix columns = testing(Eigen::all, alone);
-    left_out = Eigen::HouseholderQR<Matrix>(columns).householderQ() *
-               Matrix::Identity(columns.rows(), std::min(columns.rows(), columns.cols()));
+    left_out = orthonormal_range(testing(Eigen::all, alone));
   }
-  Matrix predict = testing(Eigen::all, kept) * pencil.V;
-  predict -= left_out * (left_out.transpose() * predict);
-  Matrix from_z = pencil.V.transpose() * seen.transpose();
+  Matrix predict = multiply(testing(Eigen::all, kept), pencil.V);
+  predict -= multiply(left_out, multiply_transposed(left_out, predict));
+  Matrix from_z = multiply_transposed(pencil.V, seen.transpose());
   return {std::move(held_out), std::move(others), std::move(left_out),
           std::move(pencil),   std::move(from_z), std::move(predict)};
 }
@@ -112,7 +109,7 @@ class FoldScores final : public Scores {
     const Vector c = fold.from_z * wz(fold.others);
     Vector test = wz(fold.held_out);
     test -= fold.left_out * (fold.left_out.transpose() * test);
-    const Matrix predicted = fold.predict * (c.asDiagonal() * inverse_d);
+    const Matrix predicted = multiply(fold.predict, c.asDiagonal() * inverse_d);
     return (predicted.colwise() - test).colwise().squaredNorm();
   }
 

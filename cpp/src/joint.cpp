@@ -1,6 +1,7 @@
 #include "drtengine/joint.hpp"
 
 #include "drtengine/chain.hpp"
+#include "drtengine/dense.hpp"
 #include "drtengine/errors.hpp"
 #include "drtengine/log_lanes.hpp"
 #include "drtengine/series_prior.hpp"
@@ -136,17 +137,14 @@ class Fit {
     m.A = w.asDiagonal() * s.design->A.leftCols(n_);
     m.z = w.cwiseProduct(s.z) / size_;
     m.rows = static_cast<double>((s.w2.array() > 0).count());
-    const Eigen::MatrixXd free = w.asDiagonal() * s.design->A.rightCols(s.design->size() - n_);
+    const Matrix free = w.asDiagonal() * s.design->A.rightCols(s.design->size() - n_);
     if (free.cols() > 0) {
-      const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> qr(free);
-      m.n_free = qr.rank();
-      const Eigen::MatrixXd Q = qr.householderQ() * Eigen::MatrixXd::Identity(free.rows(), m.n_free);
-      m.A -= Q * (Q.transpose() * m.A);
+      const Matrix Q = orthonormal_range(free);
+      m.n_free = Q.cols();
+      m.A -= multiply(Q, multiply_transposed(Q, m.A));
       m.z -= Q * (Q.transpose() * m.z);
     }
-    Eigen::MatrixXd gram = Eigen::MatrixXd::Zero(n_, n_);
-    gram.selfadjointView<Eigen::Upper>().rankUpdate(m.A.transpose());
-    m.gram = gram.selfadjointView<Eigen::Upper>();
+    m.gram = gram_of_rows(m.A.transpose());
     m.smallest = kSmallestNoise2 * w.cwiseProduct(s.z).squaredNorm() / (size_ * size_ * m.rows);
     m.noise2 = std::max(std::pow(start.noise[v] / size_, 2), m.smallest);
     m.trial_u = start.log_gamma.row(v).transpose().array() - std::log(size_);
@@ -314,9 +312,8 @@ class Fit {
     if (n_free == 0) return;
     const Vector w = s.w2.cwiseSqrt();
     const Vector left = w.cwiseProduct(s.z / size_ - s.design->A.leftCols(n_) * m.gamma);
-    const Eigen::MatrixXd free = w.asDiagonal() * s.design->A.rightCols(n_free);
-    result.free.row(v) =
-        (size_ * s.design->scale.tail(n_free).cwiseProduct(free.colPivHouseholderQr().solve(left))).transpose();
+    const Matrix free = w.asDiagonal() * s.design->A.rightCols(n_free);
+    result.free.row(v) = (size_ * s.design->scale.tail(n_free).cwiseProduct(least_squares(free, left))).transpose();
   }
 
   const std::vector<SeriesSpectrum>& series_;

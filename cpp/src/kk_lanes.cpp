@@ -1,5 +1,6 @@
 #include "drtengine/kk_lanes.hpp"
 
+#include "drtengine/dense.hpp"
 #include "drtengine/errors.hpp"
 #include "drtengine/tile.hpp"
 
@@ -97,7 +98,7 @@ KkBasis::KkBasis(const KkModel& model, const double* modulus) : part_(model.part
   }
   const Index rows = kernel_.rows(), n = static_cast<Index>(fitted_.size());
   if (n > (part_ == Part::kBoth ? rows : rows / 2)) throw InvalidInput("more unknowns than data");
-  Eigen::MatrixXd A(rows, n);
+  Matrix A(rows, n);
   for (Index j = 0; j < n; ++j) A.col(j) = kernel_.col(fitted_[static_cast<std::size_t>(j)]);
   for (Index row = 0; row < rows; ++row) {
     const bool imaginary = row % 2 == 1;
@@ -106,16 +107,9 @@ KkBasis::KkBasis(const KkModel& model, const double* modulus) : part_(model.part
   }
   const Eigen::RowVectorXd norms = A.colwise().norm();
   A.array().rowwise() /= norms.array();
-  const Eigen::HouseholderQR<Eigen::MatrixXd> qr(A);
-  Eigen::MatrixXd Q = Eigen::MatrixXd::Identity(rows, n);
-  Vector scratch(n);
-  for (Index k = n - 1; k >= 0; --k) {  // backwards, what is left of column k is still the identity
-    Q.bottomRightCorner(rows - k, n - k)
-        .applyHouseholderOnTheLeft(qr.matrixQR().col(k).tail(rows - k - 1), qr.hCoeffs()[k], scratch.data());
-  }
-  Q_ = Q;
-  const Eigen::MatrixXd R = qr.matrixQR().topRows(n);
-  to_elements_ = R.triangularView<Eigen::Upper>().solve(Eigen::MatrixXd::Identity(n, n));
+  const ThinQr qr(A);
+  Q_ = qr.Q;
+  to_elements_ = invert_upper(qr.R);
   to_elements_.array().colwise() /= norms.transpose().array();
   if (modulus != nullptr) {
     for (Index row = 0; row < rows; ++row) Q_.row(row) *= modulus[row / 2];

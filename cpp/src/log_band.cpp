@@ -1,5 +1,6 @@
 #include "drtengine/log_band.hpp"
 
+#include "drtengine/dense.hpp"
 #include "drtengine/errors.hpp"
 #include "drtengine/log_lanes.hpp"
 
@@ -135,9 +136,9 @@ class Worker {
 
   // The data's part J of the second derivatives, JJ', over [u, free], and the whole, H = JJ' + P.
   struct Curvature {
-    Eigen::MatrixXd J;  // [unknown, row]
-    RowMatrix P;        // [node, node]
-    Eigen::LLT<Eigen::MatrixXd> H;
+    Matrix J;     // [unknown, row]
+    RowMatrix P;  // [node, node]
+    Cholesky H;
   };
   Curvature curvature(const Spectrum& spectrum, const LogFit& fit) const {
     const Index n = design_.n_basis;
@@ -147,10 +148,9 @@ class Worker {
     const Vector weight = (spectrum.w2 / fit.noise2).cwiseSqrt();
     c.J = factor.asDiagonal() * design_.A.transpose() * weight.asDiagonal();
     c.P = roughness_matrix(fit.precision, h_);
-    Eigen::MatrixXd H = Eigen::MatrixXd::Zero(design_.size(), design_.size());
-    H.selfadjointView<Eigen::Lower>().rankUpdate(c.J);
+    Matrix H = gram_of_rows(c.J);
     H.topLeftCorner(n, n) += c.P;
-    c.H.compute(H);
+    c.H = Cholesky(H);
     return c;
   }
 
@@ -162,13 +162,13 @@ class Worker {
                                                   : fit.converged ? Status::kOk
                                                                   : Status::kUnconverged;
     const Curvature c = fit.failed ? Curvature{} : curvature(spectrum, fit);
-    if (fit.failed || c.H.info() != Eigen::Success) return fail(s);
+    if (fit.failed || !c.H.succeeded()) return fail(s);
     const Vector gamma = amplitudes(fit, n).head(n);
     const bool has_R_inf = design_.used[0];
-    Eigen::MatrixXd slopes = Eigen::MatrixXd::Zero(design_.size(), count + 1);
+    Matrix slopes = Matrix::Zero(design_.size(), count + 1);
     slopes.topLeftCorner(n, count) = gamma.asDiagonal() * functionals_;
     if (has_R_inf) slopes(n, count) = 1;
-    const Vector deviation = c.H.matrixL().solve(slopes).colwise().norm().transpose() * spectrum.size;
+    const Vector deviation = c.H.solve_lower(slopes).colwise().norm().transpose() * spectrum.size;
     result_.integral.row(s) = spectrum.size * (functionals_.transpose() * gamma).transpose();
     result_.u_integral.row(s) = deviation.head(count).transpose();
     result_.u_R_inf[s] = has_R_inf ? deviation[count] * design_.scale[n] : kNaN;
@@ -179,9 +179,9 @@ class Worker {
     const Index n = design_.n_basis;
     if (result_.status[static_cast<std::size_t>(s)] != Status::kOk) return;
     const Curvature c = fit.failed ? Curvature{} : curvature(spectrum, fit);
-    if (fit.failed || c.H.info() != Eigen::Success) return fail(s);
+    if (fit.failed || !c.H.succeeded()) return fail(s);
     const Vector u = Eigen::Map<const Vector>(fit.theta.data(), n);
-    const Eigen::MatrixXd C = c.H.solve(Eigen::MatrixXd::Identity(design_.size(), design_.size())).topRows(n);
+    const Matrix C = c.H.inverse().topRows(n);
     result_.factor[s] = kNaN;
     if (options_.kind == BandKind::kOneSided) {
       result_.centre.row(s) = u.array() + std::log(spectrum.size);
@@ -191,7 +191,7 @@ class Worker {
     const Vector correction = C.leftCols(n) * roughness_gradient(fit.precision, h_, u);
     result_.centre.row(s) = (u + correction).array() + std::log(spectrum.size);
     // how the corrected estimate answers to noise in each row
-    const Eigen::MatrixXd response = (C + (C.leftCols(n) * c.P) * C) * c.J;
+    const Matrix response = multiply(C + multiply(multiply(C.leftCols(n), c.P), C), c.J);
     const Vector deviation = response.rowwise().norm();
     result_.deviation.row(s) = deviation;
     if (options_.kind == BandKind::kSimultaneous) {
@@ -200,13 +200,13 @@ class Worker {
   }
 
   // The quantile, over draws, of the largest of |R n|, n standard normal.
-  double largest_of_many(const Eigen::MatrixXd& R) const {
+  double largest_of_many(const Matrix& R) const {
     Normal normal(options_.seed);
     std::vector<double> largest;
-    Eigen::MatrixXd noise(R.cols(), 100);
+    Matrix noise(R.cols(), 100);
     for (int done = 0; done < kDraws; done += static_cast<int>(noise.cols())) {
       normal.fill(noise);
-      const Eigen::RowVectorXd top = (R * noise).cwiseAbs().colwise().maxCoeff();
+      const Eigen::RowVectorXd top = multiply(R, noise).cwiseAbs().colwise().maxCoeff();
       largest.insert(largest.end(), top.begin(), top.end());
     }
     const auto at =

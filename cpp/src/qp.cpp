@@ -1,5 +1,7 @@
 #include "drtengine/qp.hpp"
 
+#include "drtengine/dense.hpp"
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -265,9 +267,9 @@ bool solve_monotone(const RowMatrix& H, Index n_constrained, const std::function
   for (Index step = 0; step < 20 * n; ++step) {
     // to the minimum over the passive unknowns, or as far as they stay positive
     const Vector slope = gradient(x);
-    const Eigen::LLT<Eigen::MatrixXd> llt(H(passive, passive));
-    if (llt.info() != Eigen::Success) return false;
-    const Vector move = llt.solve(slope(passive));
+    const Cholesky cholesky(H(passive, passive));
+    if (!cholesky.succeeded()) return false;
+    const Vector move = cholesky.solve(slope(passive));
     double fraction = 1;
     for (std::size_t k = 0; k < passive.size(); ++k) {
       const Index i = passive[k];

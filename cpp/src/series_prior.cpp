@@ -1,5 +1,6 @@
 #include "drtengine/series_prior.hpp"
 
+#include "drtengine/dense.hpp"
 #include "drtengine/log_lanes.hpp"
 
 #include <algorithm>
@@ -122,11 +123,10 @@ PriorExpectations expect(const Vector& lambda, const Vector& tie, const Vector& 
 }
 
 Vector eigenvalues_of_penalty(Index n_nodes, double h) {
-  Eigen::MatrixXd D = Eigen::MatrixXd::Zero(n_nodes - 2, n_nodes);
+  Matrix D = Matrix::Zero(n_nodes - 2, n_nodes);
   for (Index j = 0; j < n_nodes - 2; ++j) D.row(j).segment(j, 3) << 1, -2, 1;
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(D * D.transpose(), Eigen::EigenvaluesOnly);
   Vector values = Vector::Zero(n_nodes);  // those of level and slope
-  values.tail(n_nodes - 2) = eigen.eigenvalues() / (h * h * h * h);
+  values.tail(n_nodes - 2) = SymmetricEigen(gram_of_rows(D), false).values / (h * h * h * h);
   return values;
 }
 

@@ -16,7 +16,9 @@ from __future__ import annotations
 
 from . import simulate
 from ._version import __version__
+from .analysis import Analysis, Settings, analyze, compare
 from .basis import Basis
+from .batch import BatchPlan, BatchStore, LazyCampaign, open_store, run_batch
 from .campaign import Campaign
 from .circuits import CircuitResult, fit_circuit
 from .cv import CvResult, analyze_cv
@@ -27,13 +29,16 @@ from .elements import ElementFit
 from .errors import DataWarning, DrtengineError, InvalidInput, MissingExtra, Status, UnreadableFile
 from .gitt import GittResult, fit_gitt
 from .ici import IciResult, fit_ici
-from .io import read, read_table
+from .io import read, read_table, to_campaign
 from .joint import Series
 from .kk import KkLimits, KkResult, check_kk
 from .maps import compare_maps, map_gamma
 from .peaks import DEFAULT_PROCESSES, find_peaks, fit_components, integrate_processes, track_peaks
+from .report import write_comparison, write_report
 from .resistances import compare_resistances
 from .result import DrtResult
+from .samples import integrate_samples, locate_peak_samples
+from .sampling import Sampling
 from .scores import LambdaScores, lambda_scores
 from .spectrum import Spectrum
 from .store import load, save
@@ -41,7 +46,10 @@ from .warburg import WarburgResult, fit_warburg
 
 __all__ = [
     "DEFAULT_PROCESSES",
+    "Analysis",
     "Basis",
+    "BatchPlan",
+    "BatchStore",
     "Campaign",
     "CircuitResult",
     "CvResult",
@@ -57,15 +65,20 @@ __all__ = [
     "KkLimits",
     "KkResult",
     "LambdaScores",
+    "LazyCampaign",
     "MissingExtra",
+    "Sampling",
     "Series",
+    "Settings",
     "Spectrum",
     "Status",
     "UnreadableFile",
     "WarburgResult",
     "__version__",
+    "analyze",
     "analyze_cv",
     "check_kk",
+    "compare",
     "compare_diffusion",
     "compare_maps",
     "compare_resistances",
@@ -78,15 +91,22 @@ __all__ = [
     "fit_ici",
     "fit_warburg",
     "integrate_processes",
+    "integrate_samples",
     "lambda_scores",
     "load",
+    "locate_peak_samples",
     "map_gamma",
+    "open_store",
     "read",
     "read_table",
+    "run_batch",
     "save",
     "simulate",
     "summarize_cycling",
+    "to_campaign",
     "track_peaks",
+    "write_comparison",
+    "write_report",
 ]
 
 

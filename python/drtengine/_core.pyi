@@ -50,6 +50,28 @@ class BandSolution(TypedDict):
     factor: Float
     status: NDArray[np.int8]
 
+class SamplingOptions(TypedDict):
+    draws: int
+    lower: float  # probabilities of the quantiles
+    upper: float
+    keep: bool
+    seed: int
+
+class Draws(TypedDict):
+    low: Float  # [spectrum, quantity]
+    high: Float
+    mean: Float
+    deviation: Float
+    curves: Float  # [spectrum * draw, node], or empty
+    numbers: Float  # [spectrum * draw, quantity - node], or empty
+    # [spectrum] each:
+    ess_least: Float
+    ess_median: Float
+    r_hat: Float
+    acceptance: Float
+    divergences: NDArray[np.int32]
+    status: NDArray[np.int8]
+
 class ElementsProblem(TypedDict):
     omega: Float  # [frequency], rad/s
     Z: NDArray[np.complex128]  # [spectrum, frequency]
@@ -104,6 +126,21 @@ def fit_log(problem: Problem, weights: list[Float]) -> LogSolution: ...
 def find_bands(
     problem: Problem, relief: Float, functionals: Float, kind: int, level: float, noise_model: bool, seed: int
 ) -> BandSolution: ...
+def sample_log(
+    problem: Problem,
+    functionals: Float,  # [node, functional]
+    prior: Float,  # empty, or the six numbers of LogPrior in log_sampling.hpp
+    sampling: SamplingOptions,
+) -> Draws: ...
+def sample_ridge(
+    problem: Problem,
+    lambda_: Float,
+    coefficients: Float,
+    free: Float,
+    outputs: Float,
+    n_nodes: int,
+    sampling: SamplingOptions,
+) -> Draws: ...
 def find_elements(
     problem: ElementsProblem, log_tau: Float, gamma: Float, R_inf: Float, evidence: Float
 ) -> tuple[

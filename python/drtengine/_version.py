@@ -1,3 +1,17 @@
-"""The version, said once; the build reads it here."""
+"""The version: that of the git tag, which the build writes into a file beside this one."""
 
-__version__ = "0.1.0"
+from __future__ import annotations
+
+import os
+
+
+def _read() -> str:
+    # a file instead of importlib.metadata: that would cost a tenth of what importing drtengine does
+    try:
+        with open(os.path.join(os.path.dirname(__file__), "_version.txt"), encoding="ascii") as file:
+            return file.read().strip()
+    except FileNotFoundError:
+        return "0+unbuilt"
+
+
+__version__ = _read()

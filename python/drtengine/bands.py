@@ -10,18 +10,19 @@ import numpy as np
 from ._native import core
 from .basis import Basis
 from .errors import InvalidInput, Status
-from .options import check_choice, weights_on_grid
+from .options import check_choice, check_count, weights_on_grid
+from .sampling import FEWEST_SAMPLES, MOST_SAMPLES
 from .spectrum import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from ._core import BandSolution, Problem
 
-BAND_KINDS = ("calibrated", "one-sided", "simultaneous")
-"""In the order of the core."""
+BAND_KINDS = ("calibrated", "one-sided", "simultaneous", "sampled")
+"""The first three in the order of the core."""
 
 
-def check_band(band: float | None, kind: str, seed: int, method: str) -> None:
-    """Raise unless a band of this level and kind can be had.
+def check_band(band: float | None, kind: str, seed: int, samples: int | None, method: str) -> None:
+    """Raise unless a band of this level and kind, and so many draws, can be had.
 
     Raises
     ------
@@ -30,17 +31,36 @@ def check_band(band: float | None, kind: str, seed: int, method: str) -> None:
     check_choice("band_kind", kind, BAND_KINDS)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
         raise InvalidInput(f"seed must be a whole number from 0 on, got {seed!r}")
+    if samples is not None:
+        if band is None or kind != "sampled":
+            raise InvalidInput("samples are draws of a band: ask for band=0.95, band_kind='sampled' too")
+        if check_count("samples", samples, FEWEST_SAMPLES) > MOST_SAMPLES:
+            raise InvalidInput(f"samples must be at most {MOST_SAMPLES}, got {samples}")
     if band is None:
         return
     if isinstance(band, bool) or not isinstance(band, int | float | np.number) or not 0 < band < 1:
         raise InvalidInput(f"band must be a level between 0 and 1, such as 0.95, got {band!r}")
+    if kind == "sampled":
+        if method not in ("log", "ridge"):
+            raise InvalidInput(f"band_kind='sampled' goes with method='log' or 'ridge'; method={method!r} has none")
+        return
     if method in ("ridge", "joint"):
-        raise InvalidInput(f"bands that cover what they claim exist for method='log'; method={method!r} has none")
+        other = "; it has band_kind='sampled', which is not calibrated" if method == "ridge" else ""
+        raise InvalidInput(
+            f"bands that cover what they claim exist for method='log'; method={method!r} has none{other}"
+        )
 
 
 def half_width(level: float) -> float:
     """How many standard deviations a pointwise band of this level reaches to each side."""
     return NormalDist().inv_cdf((1 + level) / 2)
+
+
+def log_normal(value: FloatArray, u: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:
+    """Give the pointwise band of positive numbers whose logarithms have an error u / value."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        factor = np.exp(half_width(level) * np.where(value > 0, u / value, 0.0))
+        return value / factor, value * factor
 
 
 def find_bands(

@@ -40,7 +40,7 @@ class Basis:
     ----------
     shape : str
         One of `SHAPES`. The Matern functions C0 to C6 are 1, (1 + u), (3 + 3u + u^2)/3 and
-        (15 + 15u + 6u^2 + u^3)/15, each times exp(-u), u = |epsilon ln(tau / tau_m)|.
+        (15 + 15u + 6u^2 + u^3)/15, each times exp(-u), u = abs(epsilon ln(tau / tau_m)).
     epsilon : float
         Inverse width, from 0.05 to 1000; ignored by piecewise linear functions.
     tau : ndarray, shape [node]

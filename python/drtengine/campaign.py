@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any, overload
@@ -12,6 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import InvalidInput, Status
+from .markup import page
+from .places import Wanted, check_column, describe, groups_by, listed, order_by, rows_where
+from .resampling import common_grid, interpolate
 from .signs import are_flipped
 from .spectrum import MIN_POINTS, BoolArray, ComplexArray, FloatArray, IntArray, Spectrum, frozen_array, span_of
 
@@ -75,7 +78,7 @@ class Campaign:
             if isinstance(self.names, str) or len(self.names) != len(self):
                 raise InvalidInput(f"names must hold one name for each of the {len(self)} spectra, got {self.names!r}")
             set_("names", tuple(map(str, self.names)))
-        table = {name: _coordinate(name, values, len(self)) for name, values in self.coordinates.items()}
+        table = {name: check_column(name, values, len(self)) for name, values in self.coordinates.items()}
         set_("coordinates", MappingProxyType(table))
         set_("sources", MappingProxyType(dict(self.sources)))
         set_("notes", tuple(self.notes))
@@ -219,6 +222,21 @@ class Campaign:
         coordinates = f", coordinates: {', '.join(self.coordinates)}" if self.coordinates else ""
         return f"<Campaign: {len(self)} spectra, {self.Z.shape[1]} points{span}{coordinates}>"
 
+    def __str__(self) -> str:
+        """Tell what is in it, a line for each coordinate, and the notes."""
+        lines = [repr(self), *(f"  {name}: {about}" for name, about, _ in self._places())]
+        return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
+
+    def _repr_html_(self) -> str:
+        head = ("coordinate", "values", "different")
+        rows = self._places()
+        title, _, _ = repr(self).strip("<>").partition(", coordinates: ")
+        return page(title, head, rows, self.notes, count=len(rows))
+
+    def _places(self) -> list[tuple[str, str, str]]:
+        """Coordinates: name, from where to where, and how many different values."""
+        return [(name, *describe(column)) for name, column in self.coordinates.items()]
+
     def __reduce__(self) -> tuple[Any, ...]:  # a mappingproxy does not pickle, a repeated row need not
         frequency = self.frequency[0] if self.is_shared else self.frequency
         tables = dict(self.coordinates), self.names, self.point_time, dict(self.sources)
@@ -264,12 +282,12 @@ class Campaign:
         labels = [self.label(i) for i in range(len(self))]
         notes = list(self.notes)
         if gone.any():
-            listed = _listed([labels[i] for i in np.flatnonzero(gone)])
-            notes.append(f"{gone.sum()} of {len(self)} spectra left out: {listed}")
+            which = listed([labels[i] for i in np.flatnonzero(gone)])
+            notes.append(f"{gone.sum()} of {len(self)} spectra left out: {which}")
         kept = np.flatnonzero(~gone)
         for i in kept[out[kept].any(axis=1)]:
             at = [f"{f:.4g} Hz" for f in self.frequency[i][out[i]]]
-            notes.append(f"{labels[i]}: {len(at)} point(s) left out: {_listed(at)}")
+            notes.append(f"{labels[i]}: {len(at)} point(s) left out: {listed(at)}")
         order = np.argsort(out[kept], axis=1, kind="stable")  # what is left out moves to the end, as padding
 
         def without(table: NDArray[Any]) -> NDArray[Any]:
@@ -285,6 +303,92 @@ class Campaign:
             sources=self.sources,
             notes=notes,
         )
+
+    def selected(self, **wanted: Wanted) -> Campaign:
+        """Return the spectra that have the wanted coordinates.
+
+        Parameters
+        ----------
+        **wanted
+            By coordinate: a value, a list of values, ``slice(low, high)`` for a range with both ends, or a
+            function that takes the column [spectrum] and gives a mask. Numbers count as equal to nine digits.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such coordinate, or no spectrum has such values.
+
+        Examples
+        --------
+        >>> campaign = Campaign.from_arrays([1.0], np.ones((3, 1)), coordinates={"cycle": [1, 2, 3]})
+        >>> campaign.selected(cycle=slice(2, None)).coordinates["cycle"]
+        array([2., 3.])
+        """
+        return self[rows_where(self.coordinates, len(self), wanted)]
+
+    def sorted_by(self, *names: str, descending: bool = False) -> Campaign:
+        """Return the spectra in the order of coordinates, the first counting most; unknown values come last."""
+        if not names:
+            raise InvalidInput("sorted_by needs the name of at least one coordinate")
+        return self[order_by(self.coordinates, len(self), names, descending=descending)]
+
+    def split_by(self, name: str) -> dict[Any, Campaign]:
+        """Return a campaign for each value of a coordinate, in order of appearance."""
+        return {value: self[rows] for value, rows in groups_by(self.coordinates, name).items()}
+
+    @classmethod
+    def concatenate(cls, campaigns: Sequence[Campaign]) -> Campaign:
+        """Put campaigns one after the other; a coordinate that some lack is unknown there, which is noted.
+
+        Raises
+        ------
+        InvalidInput
+            If there is none, something else among them, or a coordinate holds text in one and numbers in another.
+        """
+        parts = tuple(campaigns)
+        if not parts or not all(isinstance(part, Campaign) for part in parts):
+            raise InvalidInput("concatenate takes a list of at least one Campaign")
+        names = dict.fromkeys(name for part in parts for name in part.coordinates)
+        for name in names:
+            kinds = {part.coordinates[name].dtype.kind for part in parts if name in part.coordinates}
+            if len(kinds) > 1:
+                raise InvalidInput(f"coordinate {name!r} does not hold the same kind of values in all campaigns")
+        joined = cls.from_spectra([spectrum for part in parts for spectrum in part])
+        sources = {path: digest for part in parts for path, digest in part.sources.items()}
+        notes = list(dict.fromkeys(note for part in (*parts, joined) for note in part.notes))
+        return replace(joined, sources=sources, notes=notes)
+
+    def resampled(self, frequency: ArrayLike | None = None) -> Campaign:
+        """Return the campaign on one frequency grid, interpolated by cubic splines of Re and Im over ln f.
+
+        Nothing else in drtengine asks for one grid. Interpolated points are not measured ones: neighbours share
+        their noise, and what the splines miss between distant points has no estimate. A note says so.
+
+        Parameters
+        ----------
+        frequency : array_like, shape [point], optional
+            Hz, within the range of every spectrum. By default the range that all share, with as many points per
+            decade as the densest spectrum has.
+
+        Raises
+        ------
+        InvalidInput
+            If a spectrum cannot be interpolated there; the message names it.
+        """
+        measured = [self.frequency[i][self.is_point[i] & (self.frequency[i] != 0)] for i in range(len(self))]
+        values = [self.Z[i][self.is_point[i] & (self.frequency[i] != 0)] for i in range(len(self))]
+        if frequency is None:
+            grid = common_grid(measured)
+        else:
+            grid = frozen_array(frequency, np.float64, "frequency", 1)
+            if grid.size == 0 or not (np.isfinite(grid) & (grid > 0)).all():
+                raise InvalidInput("frequency must hold positive, finite numbers (Hz)")
+        Z = [interpolate(f, z, grid, self.label(i)) for i, (f, z) in enumerate(zip(measured, values, strict=True))]
+        note = (
+            f"resampled to {grid.size} frequencies by cubic splines over ln f: points share their noise with their "
+            "neighbours, and the error of interpolation has no estimate"
+        )
+        return replace(self, frequency=grid, Z=np.array(Z), point_time=None, notes=[*self.notes, note])
 
     @property
     def is_shared(self) -> bool:
@@ -363,12 +467,6 @@ def _mask(name: str, mask: ArrayLike | None, shape: tuple[int, ...]) -> BoolArra
     return array
 
 
-def _listed(names: Sequence[str], most: int = 12) -> str:
-    """Name as many as one reads, and count the others."""
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + rest
-
-
 def _padded(rows: Sequence[NDArray[Any]], dtype: type) -> NDArray[Any]:
     """Stack rows of different length, the rest NaN."""
     table: NDArray[Any] = np.full((len(rows), max(map(len, rows))), np.nan, dtype=dtype)
@@ -380,28 +478,3 @@ def _padded(rows: Sequence[NDArray[Any]], dtype: type) -> NDArray[Any]:
 def _scalar(value: Any) -> Any:
     """Turn one value of a coordinate into a number or string; a time stays what it is."""
     return value if isinstance(value, np.datetime64) else value.item()
-
-
-def _coordinate(name: str, values: ArrayLike, count: int) -> NDArray[Any]:
-    """Check one column of the table of coordinates and freeze it."""
-    if not isinstance(name, str) or not name:
-        raise InvalidInput(f"the name of a coordinate must be a string, got {name!r}")
-    try:
-        column = _plain(np.array(values))
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(f"coordinate {name!r} must hold numbers, strings or times: {error}") from error
-    if column.shape != (count,):
-        raise InvalidInput(f"coordinate {name!r} has shape {column.shape} but there are {count} spectra")
-    column.flags.writeable = False
-    return column
-
-
-def _plain(column: NDArray[Any]) -> NDArray[Any]:
-    """Turn any numbers into float64, any strings into the narrowest array of them, any times into nanoseconds."""
-    if column.dtype.kind == "U" or (column.dtype.kind == "O" and all(isinstance(value, str) for value in column.flat)):
-        return np.array(column.tolist(), dtype=str)
-    if column.dtype.kind in "fiubO":
-        return column.astype(np.float64)
-    if column.dtype.kind == "M":
-        return column.astype("datetime64[ns]")
-    raise TypeError(f"got {column.dtype}")

@@ -9,11 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import series
+from .bands import log_normal
 from .campaign import Campaign
 from .elements import ElementFit, fit_elements
 from .errors import Status
 from .points import measured_window
 from .spectrum import BoolArray, ComplexArray, FloatArray
+
+REFUTED = -10.0
+"""With so much less evidence for its elements than for a smooth gamma, one spectrum keeps all others smooth."""
 
 
 class CampaignFit(NamedTuple):
@@ -45,6 +49,7 @@ def add_elements(
     per_spectrum: bool | None,
     inductance: bool,
     capacitance: bool,
+    level: float | None,
     n_threads: int,
     progress: Callable[[int, int], object] | None,
 ) -> tuple[ElementFit, NDArray[np.int8], list[str]]:
@@ -57,6 +62,8 @@ def add_elements(
     per_spectrum : bool or None
         Whether each spectrum has a choice of its own, or the sum of evidence over the campaign decides. None takes
         elements throughout.
+    level : float or None
+        Of a pointwise band, if one is wanted of elements too.
     inductance, capacitance, n_threads, progress
         As in `fit_drt`.
 
@@ -86,31 +93,45 @@ def add_elements(
     arrays["evidence_elements"] = elements.score.copy()
     found = (elements.status == Status.OK) & fitted
     if per_spectrum is None:
-        _put(smooth, elements, found)
-        return elements, np.where(fitted & ~found, elements.status, smooth.status), []
-    chosen, words = choose(elements.score, arrays["evidence_log"], found, per_spectrum=per_spectrum)
-    _put(smooth, elements, chosen)
-    return elements, smooth.status, [words]
+        chosen, status, notes = found, np.where(fitted & ~found, elements.status, smooth.status), []
+    else:
+        chosen, words = choose(elements.score, arrays["evidence_log"], found, per_spectrum=per_spectrum)
+        status, notes = smooth.status, [words]
+    _put(smooth, elements, chosen, level)
+    if chosen.any() and "gamma_low" in arrays:
+        notes.append(_NO_BAND if level is None else _BAND)
+    return elements, status, notes
 
 
 def choose(score: FloatArray, evidence: FloatArray, found: BoolArray, *, per_spectrum: bool) -> tuple[BoolArray, str]:
     """Say which spectra are better told by their elements, and put the choice into words."""
+    found = found & np.isfinite(score) & np.isfinite(evidence)
     gain = np.where(found, score - evidence, 0.0)
     if per_spectrum:
         chosen = found & (gain > 0)
         return chosen, f"method='auto' took elements for {int(chosen.sum())} of {int(found.sum())} spectra"
-    total = float(gain.sum())
+    total, refuting = float(gain.sum()), int((gain < REFUTED).sum())
+    over = f", summed over {len(gain)} spectra" if len(gain) > 1 else ""
+    if total > 0 and refuting:
+        return np.zeros_like(found), (
+            f"method='auto' took 'log': elements have {total:.1f} more ln evidence{over}, but fail for {refuting} of "
+            f"them, by up to {-gain.min():.1f}; per_spectrum=True lets each have its own"
+        )
     name, other = ("elements", "log") if total > 0 else ("log", "elements")
     words = f"method='auto' took {name!r}: its ln evidence is {abs(total):.1f} above that of {other!r}"
-    return found & (total > 0), words + (f", summed over {len(gain)} spectra" if len(gain) > 1 else "")
+    return found & (total > 0), words + over
 
 
-def _put(smooth: CampaignFit, elements: ElementFit, chosen: BoolArray) -> None:
+_BAND = "the bands of spectra told by elements are those of the parameters: they take the elements for granted"
+_NO_BAND = "spectra told by elements have no such band; band_kind='calibrated' gives that of the parameters"
+
+
+def _put(smooth: CampaignFit, elements: ElementFit, chosen: BoolArray, level: float | None) -> None:
     """Replace the smooth estimates of the chosen spectra; gamma at a node is the average over its cell."""
     if not chosen.any():
         return
     tau, arrays = smooth.tau, smooth.arrays
-    average, _ = elements.cell_average(cell_edges(tau))
+    average, u_average = elements.cell_average(cell_edges(tau))
     for name in ("gamma", "coefficients"):
         arrays[name][chosen] = average[chosen]
     for name in ("R_inf", "L_0", "C_0", "u_R_inf"):
@@ -124,8 +145,9 @@ def _put(smooth: CampaignFit, elements: ElementFit, chosen: BoolArray) -> None:
         arrays["R_pol_window"][here], arrays["u_R_pol_window"][here] = value[here, 0], u[here, 0]
     arrays["lambda_"][chosen] = np.nan
     arrays["method"][chosen] = "elements"
-    for name in {"gamma_low", "gamma_high"} & set(arrays):
-        arrays[name][chosen] = np.nan
+    if "gamma_low" in arrays:
+        ends = (np.nan, np.nan) if level is None else log_normal(average[chosen], u_average[chosen], level)
+        arrays["gamma_low"][chosen], arrays["gamma_high"][chosen] = ends
 
 
 def cell_edges(tau: FloatArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Distributions of relaxation times by Tikhonov regularisation, for a whole campaign at once."""
+"""Distributions of relaxation times, for a whole campaign at once."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ from numpy.typing import ArrayLike
 from . import options
 from .bands import check_band
 from .basis import Basis, tau_grid
-from .campaign import Campaign, find_problems, frequency_grids
+from .campaign import Campaign, frequency_grids
 from .choice import CampaignFit, add_elements
 from .errors import InvalidInput, Status
 from .joint import halfway, order_branches, solve_joint
-from .methods import METHODS, SOLVERS, Band, GridProblem, empty_arrays, outlier_notes, pose
+from .loops import check_free, free_nodes
+from .methods import METHODS, SOLVERS, Band, GridProblem, closing_notes, empty_arrays, pose, rescue
 from .options import PARTS
-from .points import explain, select_points, vanishing_points
+from .points import explain, judge_points
 from .result import DrtResult
+from .sampling import DEFAULT_SAMPLES, SAMPLING_VARIABLES, sampling_notes, sampling_of
 from .selection import check_selector
-from .smooth import hats
+from .smooth import can_hold, hats
 from .spectrum import BoolArray, FloatArray, IntArray, Spectrum
 
 
 def fit_drt(
     data: Campaign | Spectrum,
     *,
-    method: str = "ridge",
+    method: str = "auto",
     per_spectrum: bool = False,
     along: str | None = None,
     basis: str = "gaussian",
@@ -37,6 +39,7 @@ def fit_drt(
     noise: float | ArrayLike | None = None,
     n_folds: int = 5,
     nonneg: bool = True,
+    free: tuple[float, float] | None = None,
     inductance: bool = True,
     capacitance: bool = False,
     part: str = "both",
@@ -50,6 +53,7 @@ def fit_drt(
     area: float | None = None,
     band: float | None = None,
     band_kind: str = "calibrated",
+    samples: int | None = None,
     seed: int = 0,
     n_threads: int | None = None,
     progress: Callable[[int, int], object] | None = None,
@@ -68,12 +72,15 @@ def fit_drt(
         minimised. "log": gamma = exp(u), where u is smooth, the more so where it is straight; positive by
         construction, with smoothness and noise from the evidence. "elements": a sum of Havriliak-Negami
         elements, found by search from the smooth gamma; see `DrtResult.elements`. "auto": "log" or "elements",
-        whichever has the larger evidence; `notes` say by how much. "joint": as "log", and smooth along a
-        coordinate of the campaign too; how much so, and where the series jumps, comes from the evidence.
-        Spectra with nothing in common come back as "log" fits them.
+        whichever has the larger evidence; `notes` say by how much. Where an option asks for what ridge
+        regularisation alone can do, "auto" is "ridge", and `notes` say so: any other `lambda_` than "evidence",
+        `refine`, `nonneg=False`, `free`, one `part` only, a `basis`, `fwhm`, `shape_factor` or `order` other than the
+        defaults, or nodes `tau` that are named or uneven. "joint": as "log", and smooth along a coordinate of the
+        campaign too; how much so, and where the series jumps, comes from the evidence. Spectra with nothing in
+        common come back as "log" fits them.
     per_spectrum : bool
-        Whether "auto" chooses for each spectrum; otherwise one method serves the campaign, by the sum of its
-        spectra's evidence.
+        Whether "auto" chooses for each spectrum; otherwise one method serves the campaign: elements where the sum of
+        its spectra's evidence asks for them and none of the spectra refutes them.
     along : str
         Of "joint". The coordinate, such as "voltage". Spectra are tied to their neighbours within a branch
         (coordinate "branch", if there is one), the closer the stronger.
@@ -94,7 +101,10 @@ def fit_drt(
     n_folds : int
         For "kfold": into how many parts the frequencies are dealt, at most one for each.
     nonneg : bool
-        Ask for coefficients >= 0.
+        Ask for coefficients >= 0. Without this lambda is chosen by "ml" where it says "evidence".
+    free : (float, float), optional
+        Range of tau in s where coefficients may be negative all the same, as an inductive loop asks for; lambda is
+        chosen as if all were free. Costs about a millisecond a spectrum.
     inductance, capacitance : bool
         Whether the model has L_0 and C_0.
     part : {"both", "real", "imaginary"}
@@ -123,14 +133,22 @@ def fit_drt(
         Electrode area in cm2: all results are then in ohm cm2, H cm2 and F/cm2.
     band : float, optional
         Level, such as 0.95, of a band of gamma: `gamma_low` and `gamma_high` of the result, and `u_R_inf`,
-        `u_R_pol`, `u_R_pol_window`. For method "log".
-    band_kind : {"calibrated", "one-sided", "simultaneous"}
+        `u_R_pol`, `u_R_pol_window`. For "log"; "elements" has that of its parameters, which takes the number and
+        the kinds of the elements for granted; for "ridge" a sampled one.
+    band_kind : {"calibrated", "one-sided", "simultaneous", "sampled"}
         "calibrated": pointwise, covers as often as it says on average over tau. "one-sided": never too
         narrow, about a fifth wider. "simultaneous": holds for the whole curve at once. All three take gamma
         to be smooth: at a jump or a pole of gamma (a Gerischer element, an ideal RC) none is valid, while
-        the uncertainties of integrals stay so.
+        the uncertainties of integrals stay so. "sampled": quantiles of draws, for joint questions. For "log" draws
+        of ln(gamma) with smoothness and noise unknown; for "ridge" of a gamma that is not negative (or free, without
+        `nonneg`) given `lambda_` and the noise the residuals show. Neither is calibrated: docs/uncertainty.md says
+        what they cover. How well the chains have mixed is told by `sampling` and, where they have not, `notes`.
+    samples : int, optional
+        How many draws to keep in `samples`, for `integrate_samples` and the like: 8 bytes times spectra times
+        draws times nodes. None keeps none; a sampled band then rests on 3000.
     seed : int
-        Of the draws that a simultaneous band needs.
+        Of the draws that simultaneous and sampled bands need. The draws of a spectrum depend on the seed and
+        its own data alone.
     n_threads : int, optional
         Default: the CPUs this process may use. The result does not depend on it.
     progress : callable, optional
@@ -170,30 +188,34 @@ def fit_drt(
         raise InvalidInput(f"progress must be callable with (done, total), got {progress!r}")
     options.check_choice("method", method, METHODS)
     options.check_choice("part", part, PARTS)
-    if method == "ridge" and isinstance(weights, str) and weights == "auto":
-        weights = "unit"
     order = options.check_order(order, basis)
     refine, nonneg = options.check_flag("refine", refine), options.check_flag("nonneg", nonneg)
-    inductance = options.check_flag("inductance", inductance)
-    capacitance = options.check_flag("capacitance", capacitance)
+    inductance, capacitance = (
+        options.check_flag(name, flag) for name, flag in (("inductance", inductance), ("capacitance", capacitance))
+    )
     area = None if area is None else options.check_positive("area", area)
     f_min, f_max = options.check_limits(f_min, f_max)
     threads = options.check_threads(n_threads)
     strength = options.check_lambda(lambda_, campaign)
-    options.check_method(method, along, strength, refine, nonneg, part)
+    loops = check_free(free, band)
+    method, settled = options.settle_method(
+        method,
+        {"lambda_": strength, "refine": refine, "nonneg": nonneg, "free": loops, "part": part, "basis": basis,
+         "order": order, "fwhm": fwhm, "shape_factor": shape_factor},
+        even=tau is None or (not isinstance(tau, str) and can_hold(tau_grid(1.0, 1.0, None, tau))),
+    )  # fmt: skip
+    if method == "ridge" and isinstance(weights, str) and weights == "auto":
+        weights = "unit"
+    options.check_method(method, along, strength, refine, nonneg and loops is None, part)
     chosen = check_selector(strength, refine, noise, n_folds, part, campaign)
     per_spectrum = options.check_flag("per_spectrum", per_spectrum)
-    check_band(band, band_kind, seed, method)
-    wanted = None if band is None else Band(float(band), band_kind, int(seed))
+    check_band(band, band_kind, seed, samples, method)
+    if band is not None and loops is not None:
+        raise InvalidInput("free=(low, high) has no band; nonneg=False, free throughout, has band_kind='sampled'")
+    wanted = None if band is None else Band(float(band), band_kind, int(seed), samples and int(samples))
     branches = order_branches(campaign, along) if method == "joint" else []
 
-    used, notes = select_points(campaign, f_min, f_max, exclude)
-    status = (
-        campaign.problems.copy() if used is campaign.is_point else find_problems(campaign.frequency, campaign.Z, used)
-    )
-    if isinstance(weights, str) and weights != "unit":
-        weightless = vanishing_points(campaign.Z, used).any(axis=1)
-        status[weightless & (status == Status.OK)] = Status.ZERO_IMPEDANCE
+    used, status, notes = judge_points(campaign, f_min, f_max, exclude, weights)
     row_weights = options.check_weights(weights, campaign, used & (status == Status.OK)[:, None])
     grids = [
         (rows[sound], points)
@@ -202,25 +224,27 @@ def fit_drt(
     ]
     nodes = _nodes(campaign, grids, tau)
     ridge = Basis.on(nodes, basis, fwhm=fwhm, shape_factor=shape_factor)  # checks its options in any case
+    if loops is not None:
+        free_nodes(nodes, loops)
     functions = ridge if method == "ridge" else hats(nodes)
 
     Z = campaign.Z if area is None else campaign.Z * area
-    arrays = empty_arrays(len(campaign), campaign.Z.shape[1], nodes.size, band=band is not None)
-    within = halfway if method == "joint" else _within
+    arrays = empty_arrays(len(campaign), campaign.Z.shape[1], nodes.size, wanted)
+    within = _within if method in ("ridge", "log") else halfway
     done = len(campaign) - sum(rows.size for rows, _ in grids)
     problems = []
     for rows, points in grids:
         problem = pose(
             functions, campaign, rows, points, row_weights if method == "ridge" else "unit",
-            order=order, inductance=inductance, capacitance=capacitance, part=part, nonneg=nonneg, area=area,
-            n_threads=threads,
+            order=order, inductance=inductance, capacitance=capacitance, part=part,
+            nonneg=nonneg and loops is None, area=area, n_threads=threads,
         )  # fmt: skip
         report = None if progress is None else within(progress, done, rows.size, len(campaign))
-        grid = GridProblem(problem, functions, campaign, rows, points, row_weights, chosen, wanted, area, report)
+        grid = GridProblem(problem, functions, campaign, rows, points, row_weights, chosen, wanted, area, loops, report)
         problems.append(grid)
         done += rows.size
     fit = CampaignFit(campaign, Z, used, status, nodes, arrays)
-    extras, found = _solve(method, problems, fit, branches, along, per_spectrum, progress)
+    extras, found = _solve(method, problems, fit, branches, along, per_spectrum, wanted, progress)
 
     unusual = [explain(campaign, int(i), Status(status[i]), used) for i in np.flatnonzero(status != Status.OK)]
     if isinstance(data, Spectrum) and not Status(status[0]).has_answer:
@@ -241,6 +265,7 @@ def fit_drt(
             "noise": None if noise is None else np.asarray(noise, dtype=float).tolist(),
             "n_folds": int(n_folds),
             "nonneg": nonneg,
+            "free": loops and list(loops),
             "inductance": inductance,
             "capacitance": capacitance,
             "part": part,
@@ -253,11 +278,21 @@ def fit_drt(
             "area": area,
             "band": wanted and wanted.level,
             "band_kind": wanted and wanted.kind,
+            "samples": wanted and wanted.samples,
             "seed": wanted and wanted.seed,
         },
-        notes=(*campaign.notes, *notes, *found, *outlier_notes(arrays["outliers"]), *unusual),
+        notes=(
+            *campaign.notes,
+            *settled,
+            *notes,
+            *found,
+            *closing_notes(problems, arrays),
+            *sampling_notes(arrays, campaign, samples or DEFAULT_SAMPLES),
+            *unusual,
+        ),
+        sampling=sampling_of(arrays),
         **extras,
-        **{name: values for name, values in arrays.items() if name != "squared_weights"},
+        **{name: values for name, values in arrays.items() if name not in ("squared_weights", *SAMPLING_VARIABLES)},
     )
 
 
@@ -268,6 +303,7 @@ def _solve(
     branches: list[IntArray],
     along: str | None,
     per_spectrum: bool,
+    band: Band | None,
     progress: Callable[[int, int], object] | None,
 ) -> tuple[dict[str, Any], list[str]]:
     """Fill the arrays and the status of `fit`; returns what else the result holds, and notes."""
@@ -278,16 +314,18 @@ def _solve(
         fit.status[grid.rows] = SOLVERS[method](grid, fit.arrays)
     if method not in ("elements", "auto") or not problems:
         return {}, []
+    rescued = [rescue(grid, fit.arrays, fit.status) for grid in problems] if method == "auto" else []
     core = problems[0].core
     elements, fit.status[:], notes = add_elements(
         fit,
         per_spectrum=None if method == "elements" else per_spectrum,
+        level=band.level if band is not None and band.kind == "calibrated" else None,
         inductance=core["inductance"],
         capacitance=core["capacitance"],
         n_threads=core["n_threads"],
-        progress=progress,
+        progress=progress and (lambda done, total: progress((total + done) // 2, total)),
     )
-    return {"elements": elements}, notes
+    return {"elements": elements}, [*notes, *(note for some in rescued for note in some)]
 
 
 def _nodes(campaign: Campaign, grids: list[tuple[IntArray, BoolArray]], tau: str | ArrayLike | None) -> FloatArray:

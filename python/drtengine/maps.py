@@ -178,6 +178,16 @@ def compare_maps(
     ------
     InvalidInput
         If the units differ, no branch is common, or the campaigns have no value of the coordinate or no tau in common.
+
+    Examples
+    --------
+    >>> import drtengine as dt
+    >>> campaigns = [dt.simulate.standin(name).campaign for name in ("SA", "SA@Borax")]
+    >>> a, b = (dt.fit_drt(campaign, method="log", capacitance=True) for campaign in campaigns)
+    >>> difference = dt.compare_maps(a, b, along="voltage")
+    >>> slow = difference.sel(branch="discharge", voltage=0.2, tau=slice(0.2, 1))  # charge transfer is slower in SA
+    >>> bool((slow.difference_low > 0).any())
+    True
     """
     import xarray as xr
 

@@ -14,7 +14,9 @@ from .bands import find_bands
 from .basis import Basis
 from .campaign import Campaign
 from .errors import Status
+from .loops import solve_with_loops
 from .options import PARTS, weights_on_grid
+from .sampling import add_sampling_arrays, put_draws, sample_smooth, sampling_options
 from .selection import Selector, choose_lambda, noise_on_grid
 from .smooth import candidate_weights, solve_log
 from .spectrum import BoolArray, FloatArray, IntArray
@@ -26,6 +28,9 @@ COMMON_COST, LOCAL_COST = 2.0, 6.0
 """What the two evidences of a smooth fit are worth less beside a sum of elements: a common precision for all second
 differences, and one for each; found by simulation."""
 
+TAIL = 0.2
+"""Share of R_pol beyond the measured window from which on a result says so."""
+
 METHODS = ("ridge", "log", "elements", "auto", "joint")
 
 PER_SPECTRUM = (
@@ -36,11 +41,17 @@ PER_SPECTRUM = (
 
 
 class Band(NamedTuple):
-    """What is asked of a band: level, kind and the seed of its draws."""
+    """What is asked of a band: level, kind, the seed of its draws, and how many of these are kept."""
 
     level: float
     kind: str
     seed: int
+    samples: int | None = None
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether it comes from draws."""
+        return self.kind == "sampled"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +75,8 @@ class GridProblem:
     band : Band or None
     area : float or None
         cm2.
+    free : (float, float) or None
+        Range of tau, s, where coefficients may be negative although others must not.
     progress : callable or None
     """
 
@@ -76,6 +89,7 @@ class GridProblem:
     lambda_: Selector | FloatArray
     band: Band | None
     area: float | None
+    free: tuple[float, float] | None
     progress: Callable[[int, int], object] | None
 
     @property
@@ -89,6 +103,11 @@ class GridProblem:
         """Geometric mean of abs(Z) [spectrum], which `noise` is relative to."""
         modulus = np.abs(self.core["Z"])
         return np.asarray(np.exp(np.log(np.where(modulus > 0, modulus, 1)).mean(axis=1)))
+
+    @property
+    def has_R_inf(self) -> bool:
+        """Whether the fitted part knows R_inf."""
+        return self.core["part"] != PARTS.index("imaginary")
 
     def take(self, members: IntArray) -> GridProblem:
         """Give the problem of some of the spectra."""
@@ -133,9 +152,9 @@ def pose(
     }
 
 
-def empty_arrays(n_spectra: int, n_points: int, n_tau: int, *, band: bool) -> dict[str, Any]:
+def empty_arrays(n_spectra: int, n_points: int, n_tau: int, band: Band | None) -> dict[str, Any]:
     """NaN for everything a spectrum may turn out not to have."""
-    curves = ("coefficients", "gamma", *(("gamma_low", "gamma_high") if band else ()))
+    curves = ("coefficients", "gamma", *(("gamma_low", "gamma_high") if band is not None else ()))
     arrays: dict[str, Any] = {name: np.full((n_spectra, n_tau), np.nan) for name in curves}
     for name in PER_SPECTRUM:
         arrays[name] = np.full(n_spectra, np.nan)
@@ -145,6 +164,8 @@ def empty_arrays(n_spectra: int, n_points: int, n_tau: int, *, band: bool) -> di
     arrays["outliers"] = np.zeros((n_spectra, n_points), dtype=bool)
     arrays["method"] = np.full(n_spectra, "", dtype="U8")
     arrays["weighting"] = np.full(n_spectra, "", dtype="U12")
+    if band is not None and band.is_sampled:
+        add_sampling_arrays(arrays, n_spectra, n_tau, band.samples)
     return arrays
 
 
@@ -163,9 +184,16 @@ def solve_ridge(grid: GridProblem, arrays: dict[str, Any]) -> NDArray[np.int8]:
     outputs = np.column_stack(
         [basis.values(basis.tau).T, basis.integrals(basis.tau[0], basis.tau[-1]), basis.integrals(*grid.window)]
     )
-    coefficients, free, values, error, status = core.solve_ridge(
-        problem, np.ascontiguousarray(lambda_), np.ascontiguousarray(outputs)
-    )
+    if grid.free is None:
+        coefficients, free, values, error, status = core.solve_ridge(
+            problem, np.ascontiguousarray(lambda_), np.ascontiguousarray(outputs)
+        )
+    else:
+        coefficients, free, error, status = solve_with_loops(
+            problem, basis, rule, grid.rows, grid.points, lambda_, grid.free
+        )
+        # not `@`, whose last bits depend on how many spectra there are
+        values = core.multiply_rows(np.ascontiguousarray(coefficients), np.ascontiguousarray(outputs))
     count = basis.tau.size
     _put_rows(arrays, grid.rows, "coefficients", coefficients)
     _put_rows(arrays, grid.rows, "gamma", values[:, :count])
@@ -176,6 +204,17 @@ def solve_ridge(grid: GridProblem, arrays: dict[str, Any]) -> NDArray[np.int8]:
     arrays["method"][grid.rows] = "ridge"
     arrays["weighting"][grid.rows] = rule if isinstance(rule, str) else "array"
     _put_free(arrays, grid, free)
+    if grid.band is not None:
+        draws = core.sample_ridge(
+            problem,
+            np.ascontiguousarray(lambda_),
+            coefficients,
+            free,
+            np.ascontiguousarray(outputs),
+            count,
+            sampling_options(grid.band.level, grid.band.samples, grid.band.seed),
+        )
+        put_draws(arrays, grid.rows, draws, status == Status.OK, has_R_inf=grid.has_R_inf)
     return np.where(status == Status.OK, chosen, status)
 
 
@@ -193,9 +232,28 @@ def solve_smooth(grid: GridProblem, arrays: dict[str, Any]) -> NDArray[np.int8]:
     put_log_gamma(grid, arrays, "log", solution["log_gamma"], solution["free"])
     arrays["evidence_log"][rows] = np.fmax(solution["evidence"] - COMMON_COST, solution["evidence_local"] - LOCAL_COST)
     arrays["squared_weights"][np.ix_(rows, np.repeat(grid.points, 2))] = _squared_weights(candidates, solution)
-    if grid.band is not None:
+    if grid.band is not None and grid.band.is_sampled:
+        _sample(arrays, grid, problem, solution["status"] == Status.OK)
+    elif grid.band is not None:
         _put_band(arrays, grid, problem, solution["relief"])
     return solution["status"]
+
+
+def rescue(grid: GridProblem, arrays: dict[str, Any], status: NDArray[np.int8]) -> list[str]:
+    """Fit by ridge regularisation where no smooth fit converged, as with ideal data of a single line; returns notes."""
+    members = np.flatnonzero(status[grid.rows] == Status.UNCONVERGED)
+    if not members.size:
+        return []
+    some = grid.take(members)
+    rule = "unit" if isinstance(grid.weights, str) and grid.weights == "auto" else grid.weights
+    weights = weights_on_grid(rule, some.core["Z"], some.rows, some.points)
+    own: Problem = {**some.core, "weights": weights, "own_weights": isinstance(rule, str) or rule.ndim == 2}
+    status[some.rows] = solve_ridge(replace(some, core=own, weights=rule, band=None, progress=None), arrays)
+    for name in ("noise", "u_R_inf", "u_R_pol", "u_R_pol_window", "evidence_log", "gamma_low", "gamma_high"):
+        if name in arrays:
+            arrays[name][some.rows] = np.nan
+    label = grid.campaign.label
+    return [f"{label(int(i))}: no smooth fit converged; ridge regularisation instead" for i in some.rows]
 
 
 def put_log_gamma(
@@ -204,8 +262,9 @@ def put_log_gamma(
     """Put gamma [spectrum, node], what follows from it, and the free unknowns in their places."""
     basis, gamma = grid.basis, np.exp(log_gamma)
     arrays["gamma"][grid.rows] = arrays["coefficients"][grid.rows] = gamma
-    arrays["R_pol"][grid.rows] = gamma @ basis.integrals(basis.tau[0], basis.tau[-1])
-    arrays["R_pol_window"][grid.rows] = gamma @ basis.integrals(*grid.window)
+    integrals = np.column_stack([basis.integrals(basis.tau[0], basis.tau[-1]), basis.integrals(*grid.window)])
+    # not `@`, whose last bits depend on how many spectra there are
+    arrays["R_pol"][grid.rows], arrays["R_pol_window"][grid.rows] = core.multiply_rows(gamma, integrals).T
     arrays["method"][grid.rows] = method
     _put_free(arrays, grid, free)
 
@@ -227,10 +286,24 @@ def _put_band(arrays: dict[str, Any], grid: GridProblem, problem: Problem, relie
     assert grid.band is not None
     tau, rows = grid.basis.tau, grid.rows
     windows = [(tau[0], tau[-1]), grid.window]
-    low, high, found = find_bands(problem, grid.weights, rows, grid.points, relief, windows, **grid.band._asdict())
+    level, kind, seed, _ = grid.band
+    low, high, found = find_bands(
+        problem, grid.weights, rows, grid.points, relief, windows, level=level, kind=kind, seed=seed
+    )
     arrays["gamma_low"][rows], arrays["gamma_high"][rows] = low, high
     arrays["u_R_pol"][rows], arrays["u_R_pol_window"][rows] = found["u_integral"].T
     arrays["u_R_inf"][rows] = found["u_R_inf"]
+
+
+def _sample(arrays: dict[str, Any], grid: GridProblem, problem: Problem, known: BoolArray) -> None:
+    """Draw with the weights of the fit."""
+    assert grid.band is not None
+    tau, rows = grid.basis.tau, grid.rows
+    weights = np.sqrt(arrays["squared_weights"][np.ix_(rows, np.repeat(grid.points, 2))])
+    functionals = np.column_stack([grid.basis.integrals(tau[0], tau[-1]), grid.basis.integrals(*grid.window)])
+    options = sampling_options(grid.band.level, grid.band.samples, grid.band.seed)
+    draws = sample_smooth({**problem, "weights": weights}, functionals, options)
+    put_draws(arrays, rows, draws, known, has_R_inf=grid.has_R_inf)
 
 
 SOLVERS = {"ridge": solve_ridge, "log": solve_smooth, "elements": solve_smooth, "auto": solve_smooth}
@@ -248,7 +321,7 @@ def _put_rows(arrays: dict[str, Any], rows: IntArray, name: str, values: FloatAr
 def _put_free(arrays: dict[str, Any], grid: GridProblem, free: FloatArray) -> None:
     """Put the free unknowns [spectrum, those that the part and the options give] in their places."""
     columns = iter(free.T)
-    if grid.core["part"] != PARTS.index("imaginary"):
+    if grid.has_R_inf:
         arrays["R_inf"][grid.rows] = next(columns)
     if grid.core["part"] != PARTS.index("real"):
         if grid.core["inductance"]:
@@ -258,7 +331,28 @@ def _put_free(arrays: dict[str, Any], grid: GridProblem, free: FloatArray) -> No
                 arrays["C_0"][grid.rows] = 1 / next(columns)
 
 
-def outlier_notes(outliers: BoolArray) -> list[str]:
+def closing_notes(grids: list[GridProblem], arrays: dict[str, Any]) -> list[str]:
+    """Tell how many points weigh less, and where much of R_pol lies beyond what was measured."""
+    return [*_tail_notes(grids, arrays), *_outlier_notes(arrays["outliers"])]
+
+
+def _tail_notes(grids: list[GridProblem], arrays: dict[str, Any]) -> list[str]:
+    unfinished: list[int] = []
+    for grid in grids:
+        slowest, last = grid.window[1], grid.basis.tau[-1]
+        beyond = arrays["coefficients"][grid.rows] @ grid.basis.integrals(slowest, max(slowest, last))
+        unfinished += grid.rows[beyond > TAIL * np.abs(arrays["R_pol"][grid.rows])].tolist()
+    if not unfinished:
+        return []
+    which = grids[0].campaign.label(unfinished[0]) if len(unfinished) == 1 else f"{len(unfinished)} spectra"
+    cure = "" if grids[0].core["capacitance"] else "; where a capacitance in series ends it, capacitance=True says so"
+    return [
+        f"{which}: more than {TAIL:.0%} of R_pol lies beyond the longest relaxation time measured, as the "
+        f"low-frequency branch does not end; peaks there are extrapolated{cure}"
+    ]
+
+
+def _outlier_notes(outliers: BoolArray) -> list[str]:
     """Tell how many points [spectrum, point] weigh less."""
     if not outliers.any():
         return []

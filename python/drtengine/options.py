@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -112,6 +114,41 @@ def check_lambda(lambda_: float | str | ArrayLike, campaign: Campaign) -> FloatA
     return array
 
 
+RIDGE_ALONE: Mapping[str, object] = MappingProxyType(
+    {"lambda_": "evidence", "refine": False, "nonneg": True, "free": None, "part": "both", "basis": "gaussian",
+     "order": 1, "fwhm": 0.5, "shape_factor": None}
+)  # fmt: skip
+"""Options that ridge regularisation alone knows, with the values that ask for nothing."""
+
+
+def settle_method(method: str, given: Mapping[str, object], even: bool) -> tuple[str, list[str]]:
+    """Turn "auto" into "ridge" where something is asked for that ridge regularisation alone can do.
+
+    Parameters
+    ----------
+    method : str
+    given : mapping
+        Values of the options `RIDGE_ALONE`, checked.
+    even : bool
+        Whether the other methods could use the nodes in tau.
+
+    Returns
+    -------
+    method : str
+    notes : list of str
+        Which options decided.
+    """
+    if method != "auto":
+        return method, []
+    asked = [name for name, value in given.items() if isinstance(value, np.ndarray) or value != RIDGE_ALONE[name]]
+    if not even:
+        asked.append("tau")
+    if not asked:
+        return method, []
+    words = "an option" if len(asked) == 1 else "options"
+    return "ridge", [f"method='auto' took 'ridge', as {' and '.join(asked)} asked for {words} of ridge regularisation"]
+
+
 def check_method(method: str, along: object, lambda_: FloatArray | str, refine: bool, nonneg: bool, part: str) -> None:
     """Raise where an option asks for something that only another method can do."""
     if along is not None and method != "joint":
@@ -125,7 +162,7 @@ def check_method(method: str, along: object, lambda_: FloatArray | str, refine: 
     if refine:
         raise InvalidInput("refine=True is an option of method='ridge'")
     if not nonneg:
-        raise InvalidInput(f"gamma is positive by construction with method={method!r}; use method='ridge'")
+        raise InvalidInput(f"gamma is positive by construction with method={method!r}; use method='ridge' for loops")
     if method in ("elements", "auto") and part != "both":
         raise InvalidInput(f"method={method!r} needs both parts of Z; part={part!r} goes with method='ridge' or 'log'")
 

@@ -3,12 +3,52 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from .campaign import Campaign
+from .campaign import Campaign, find_problems
 from .errors import InvalidInput, Status
 from .options import check_columns
 from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray, frozen_array
+
+
+def judge_points(
+    campaign: Campaign,
+    f_min: float | None,
+    f_max: float | None,
+    exclude: ArrayLike | None,
+    weights: str | ArrayLike,
+) -> tuple[BoolArray, NDArray[np.int8], list[str]]:
+    """Choose the points to use, and judge each spectrum by them.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    f_min, f_max, exclude
+        See `select_points`.
+    weights : str or array_like
+        Those relative to Z have no value where Z is zero.
+
+    Returns
+    -------
+    used : ndarray of bool, shape [spectrum, point]
+    status : ndarray of int8, shape [spectrum]
+        `Status.OK` or what makes a spectrum unusable.
+    notes : list of str
+        What was left out.
+
+    Raises
+    ------
+    InvalidInput
+        If the mask has another shape, or a frequency to exclude does not occur.
+    """
+    used, notes = select_points(campaign, f_min, f_max, exclude)
+    status = (
+        campaign.problems.copy() if used is campaign.is_point else find_problems(campaign.frequency, campaign.Z, used)
+    )
+    if isinstance(weights, str) and weights != "unit":
+        weightless = vanishing_points(campaign.Z, used).any(axis=1)
+        status[weightless & (status == Status.OK)] = Status.ZERO_IMPEDANCE
+    return used, status, notes
 
 
 def select_points(
@@ -135,7 +175,7 @@ def _reason(status: Status, f: FloatArray, Z: ComplexArray, used: BoolArray) -> 
         case Status.SINGULAR:
             return "the problem is singular; raise lambda_ or use fewer nodes"
         case _:
-            return "the solver did not converge; raise lambda_"
+            return "the solver did not converge; raise lambda_ or try another method"
 
 
 def _points(at: IntArray, f: FloatArray) -> str:

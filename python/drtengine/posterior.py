@@ -13,6 +13,11 @@ variance of the noise, S, is a power of abs(Z) between the 0th (the same everywh
 Such a prior knows no edges and no sharp peaks. What it may have cost a sum r'x is bounded by
 sum_m abs(r' H^-1 P)_m x_m, the resistance that smoothing carries over the limits of an integral or off
 a summit: the `blur`. It adds to an interval as it is, since it does not average out.
+
+A smooth gamma = exp(u) has a covariance in u. Its blur is that of an error of u, sum_m abs(r'diag(gamma) H^-1 P)_m,
+and counts only where lines are to be reckoned with.
+
+Of a sum of elements, the covariance is that of its parameters. It takes the elements for granted.
 """
 
 from __future__ import annotations
@@ -24,12 +29,14 @@ import numpy as np
 
 from .bands import half_width
 from .campaign import frequency_grids
+from .choice import cell_edges
+from .design import free_columns, stack_parts, stacked_weights
 from .errors import Status
-from .options import weights_on_grid
 from .result import DrtResult
-from .smooth import SMOOTH, hats, log_covariance
+from .smooth import SMOOTH, hats, log_posterior
 from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray
 
+_TINY = np.finfo(float).tiny
 _POWERS = np.linspace(0, 1, 11)
 """Powers of abs(Z)^2 that the variance of the noise may follow."""
 
@@ -38,6 +45,11 @@ INTEGRAL, POINT, PLACE = 1.0, 0.3, 0.0
 """Shares of the blur that make intervals cover: of a resistance, of gamma at a tau, of the tau of a maximum.
 
 The blur adds up what may move to either side. At a limit all of it may move one way; at a point it partly cancels."""
+
+
+LINES = 0.5
+"""Share of the blur of a smooth gamma that makes intervals cover where the truth consists of lines: ln(gamma) off by
+as much everywhere, in the worst way."""
 
 
 class Spread(NamedTuple):
@@ -55,7 +67,7 @@ class _Posterior(NamedTuple):
     smoothing: FloatArray | None
 
 
-def spread(result: DrtResult, rows: FloatArray, spectrum: IntArray | None = None) -> Spread:
+def spread(result: DrtResult, rows: FloatArray, spectrum: IntArray | None = None, *, lines: bool = False) -> Spread:
     """Give the uncertainty of sums of the coefficients.
 
     Parameters
@@ -65,6 +77,8 @@ def spread(result: DrtResult, rows: FloatArray, spectrum: IntArray | None = None
         What each sum multiplies the coefficients by; a row that is not finite has no uncertainty.
     spectrum : ndarray of int, shape [sum], optional
         The spectrum that each sum is of; all sums are taken of every spectrum otherwise.
+    lines : bool
+        Whether a smooth gamma may stand for discrete lines, and has a blur too. Ridge has it in any case.
 
     Returns
     -------
@@ -83,7 +97,7 @@ def spread(result: DrtResult, rows: FloatArray, spectrum: IntArray | None = None
     order = np.argsort(spectrum, kind="stable") if spectrum is not None else None
     in_order = None if spectrum is None else spectrum[order]
     notes = _reasons(result)
-    for i, posterior in () if notes else _posteriors(result):
+    for i, posterior in () if notes else _posteriors(result, lines):
         if posterior is None:
             notes.append(f"{result.campaign.label(i)}: no uncertainty: no residuals are left to tell the noise from")
             continue
@@ -128,34 +142,36 @@ def gamma_band(result: DrtResult, tau: FloatArray, level: float) -> Band:
         return Band((high - low) / (2 * half_width(level)), low, high, level, ())
     known = spread(result, result.basis.values(tau))
     low, high = interval(result.evaluate(tau), known, level, POINT)
-    return Band(known.u, np.maximum(low, 0) if result.options["nonneg"] else low, high, level, known.notes)
+    return Band(known.u, np.maximum(low, 0) if result.is_positive else low, high, level, known.notes)
 
 
 def _reasons(result: DrtResult) -> list[str]:
     """Say why a result has no uncertainty; nothing if it has one."""
-    if "elements" in result.method:
-        return ["no uncertainty of sums over gamma for a sum of elements; the elements have theirs, see `elements`"]
-    if "array" in result.weighting:
+    if ((result.weighting == "array") & (result.method != "elements")).any():
         return ["no uncertainty: the weights were given as an array, which the result does not keep"]
     return []
 
 
-def _posteriors(result: DrtResult) -> Iterator[tuple[int, _Posterior | None]]:
+def _posteriors(result: DrtResult, lines: bool) -> Iterator[tuple[int, _Posterior | None]]:
     """Posterior of each spectrum that has an answer."""
     answered = np.isin(result.status, [s for s in Status if s.has_answer])
     for rows, points in frequency_grids(result.frequency, result.used):
         here = rows[answered[rows]]
         for rule in np.unique(result.weighting[here]):
             alike = here[result.weighting[here] == rule]
-            smooth = np.isin(result.method[alike], SMOOTH)
-            if smooth.any():
-                yield from _smooth_posteriors(result, alike[smooth], points, str(rule))
-            if not smooth.all():
-                yield from _ridge_posteriors(result, alike[~smooth], points, str(rule))
+            method = result.method[alike]
+            if (smooth := np.isin(method, SMOOTH)).any():
+                yield from _smooth_posteriors(result, alike[smooth], points, str(rule), lines)
+            if (ridge := method == "ridge").any():
+                yield from _ridge_posteriors(result, alike[ridge], points, str(rule))
+    if result.elements is not None:
+        edges = cell_edges(result.tau)
+        for i in np.flatnonzero(answered & (result.method == "elements")):
+            yield int(i), _Posterior(result.elements.cell_covariance(edges, int(i)), None)
 
 
 def _smooth_posteriors(
-    result: DrtResult, rows: IntArray, points: BoolArray, rule: str
+    result: DrtResult, rows: IntArray, points: BoolArray, rule: str, lines: bool
 ) -> Iterator[tuple[int, _Posterior]]:
     """Posteriors of smooth distributions; a sum is linear in gamma, so the covariance of ln(gamma) is carried over."""
     f = result.frequency[rows[0], points]
@@ -163,18 +179,18 @@ def _smooth_posteriors(
     part = result.options["part"]
     fitted = np.repeat([part != "imaginary", part != "real"], f.size)
     free = _free_columns(f, result.options)
-    kernel = _stack(np.concatenate([hats(result.tau).kernel(f), free], axis=1).T).T[fitted]
+    kernel = stack_parts(np.concatenate([hats(result.tau).kernel(f), free], axis=1).T).T[fitted]
     seen = kernel.any(axis=0)
     n_free = int(seen.sum()) - result.tau.size
-    weights = _weights(rule, Z, rows, points)[:, fitted]
+    weights = stacked_weights(rule, Z, rows, points)[:, fitted]
     weights /= np.exp(np.log(weights).mean(axis=1, keepdims=True))
     sigma = result.noise[rows] * np.exp(np.log(np.abs(Z)).mean(axis=1))
     h = float(np.log(result.tau[-1] / result.tau[0])) / (result.tau.size - 1)
     for k, i in enumerate(rows):
         A = kernel[:, seen] * (weights[k] / sigma[k])[:, None]
         x = result.gamma[i]
-        covariance = log_covariance(A, n_free, x, float(result.lambda_[i]), h)
-        yield int(i), _Posterior(x[:, None] * covariance * x, None)
+        covariance, smoothing = log_posterior(A, n_free, x, float(result.lambda_[i]), h)
+        yield int(i), _Posterior(x[:, None] * covariance * x, LINES * x[:, None] * smoothing / x if lines else None)
 
 
 def _ridge_posteriors(
@@ -185,15 +201,15 @@ def _ridge_posteriors(
     f = result.frequency[rows[0], points]
     Z, Z_fit = (np.ascontiguousarray(z[np.ix_(rows, points)]) for z in (result.Z, result.Z_fit))
     fitted = np.repeat([options["part"] != "imaginary", options["part"] != "real"], f.size)
-    kernel = _stack(np.concatenate([result.basis.kernel(f), _free_columns(f, options)], axis=1).T).T[fitted]
+    kernel = stack_parts(np.concatenate([result.basis.kernel(f), _free_columns(f, options)], axis=1).T).T[fitted]
     kernel = kernel[:, kernel.any(axis=0)]  # a free unknown that the fitted part does not see
     gram = result.basis.penalty(options["order"])
-    residual, size = _stack(Z - Z_fit)[:, fitted], np.tile(np.log(np.abs(Z) ** 2), 2)[:, fitted]
-    weights = _weights(rule, Z, rows, points)[:, fitted]
+    residual, size = stack_parts(Z - Z_fit)[:, fitted], 2 * np.tile(np.log(np.maximum(np.abs(Z), _TINY)), 2)[:, fitted]
+    weights = stacked_weights(rule, Z, rows, points)[:, fitted]
     weights /= np.sqrt(np.mean(weights**2, axis=1, keepdims=True))
     for k, i in enumerate(rows):
         x = result.coefficients[i]
-        free = np.append(x > 0 if options["nonneg"] else np.ones(n, dtype=bool), np.ones(kernel.shape[1] - n, bool))
+        free = np.append(x != 0 if options["nonneg"] else np.ones(n, dtype=bool), np.ones(kernel.shape[1] - n, bool))
         A = kernel[:, free] * weights[k, :, None]
         P = np.zeros((free.sum(),) * 2)
         nodes = free[:n].sum()
@@ -225,24 +241,5 @@ def _noise_variance(squares: FloatArray, size: FloatArray) -> FloatArray:
     return np.asarray(np.exp(level[best] + _POWERS[best] * size))
 
 
-def _weights(rule: str, Z: ComplexArray, rows: IntArray, points: BoolArray) -> FloatArray:
-    """Weights of Re, then Im [spectrum, 2 * point], of any scale."""
-    own = weights_on_grid(rule, Z, rows, points)
-    if own.size == 0:
-        return np.ones((len(Z), 2 * Z.shape[1]))
-    return np.tile(own, 2) if own.shape == Z.shape else np.concatenate([own[:, ::2], own[:, 1::2]], axis=1)
-
-
 def _free_columns(f: FloatArray, options: Mapping[str, Any]) -> ComplexArray:
-    """Kernel of the unknowns that are not penalised [frequency, unknown]: R_inf, and L_0 and C_0 if fitted."""
-    columns = [np.ones(f.size, dtype=complex)]
-    if options["inductance"]:
-        columns.append(1j * f / f.max())
-    if options["capacitance"]:
-        columns.append(-1j * f.min() / f)
-    return np.stack(columns, axis=1)
-
-
-def _stack(Z: ComplexArray) -> FloatArray:
-    """Re, then Im, along the last axis."""
-    return np.concatenate([Z.real, Z.imag], axis=-1)
+    return free_columns(f, inductance=options["inductance"], capacitance=options["capacitance"])

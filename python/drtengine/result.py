@@ -14,13 +14,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import tables
 from ._native import ISA, core
+from .bands import log_normal
 from .basis import Basis, positive_array
 from .campaign import Campaign, frequency_grids
 from .choice import cell_edges
 from .elements import ElementFit
 from .errors import InvalidInput, Status
 from .joint import SERIES_VARIABLES, Series
-from .smooth import between_nodes
+from .markup import MOST_ROWS, page
+from .sampling import SAMPLING_VARIABLES, Sampling, sampling_of
+from .smooth import between_nodes, monotone_between_nodes
 from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -42,7 +45,7 @@ _PER_SPECTRUM = {  # name: (unit per ohm of impedance, description)
 }
 _TAKEN = {
     *(*tables.TAKEN, "tau", "in_window", "gamma", "gamma_low", "gamma_high", "coefficients", "residual_rms"),
-    *("outliers", "method", "weighting", *_PER_SPECTRUM, *SERIES_VARIABLES),
+    *("outliers", "method", "weighting", "samples", *_PER_SPECTRUM, *SERIES_VARIABLES, *SAMPLING_VARIABLES),
 }
 _OF_ELEMENTS = {  # arrays of an ElementFit: dimensions in a dataset
     "parameters": ("spectrum", "parameter"),
@@ -108,6 +111,10 @@ class DrtResult:
     gamma_low, gamma_high : ndarray, shape [spectrum, tau], or None
         The band of gamma at the nodes, where one was asked for. It need not have gamma in its middle, since
         it stands around a less smoothed estimate.
+    samples : ndarray, shape [spectrum, draw, tau], or None
+        Draws of gamma at the nodes, where they were asked for; see `integrate_samples`, `locate_peak_samples`.
+    sampling : Sampling or None
+        Of a sampled band: how well its chains have mixed, and intervals of resistances.
     series : Series or None
         Of a joint estimate: its ties, jumps and the spectra that their neighbours carry.
     """
@@ -140,6 +147,8 @@ class DrtResult:
     gamma_low: FloatArray | None = None
     gamma_high: FloatArray | None = None
     series: Series | None = None
+    samples: FloatArray | None = None
+    sampling: Sampling | None = None
 
     def __post_init__(self) -> None:
         arrays = (
@@ -149,6 +158,7 @@ class DrtResult:
             "gamma",
             "gamma_low",
             "gamma_high",
+            "samples",
             "status",
             "used",
             "outliers",
@@ -171,6 +181,11 @@ class DrtResult:
         grid = f"{self.tau.size} nodes, {self.tau[0]:.3g} to {self.tau[-1]:.3g} s"
         return f"<DrtResult: {fine} of {len(self)} spectra inverted, {grid}>"
 
+    def _repr_html_(self) -> str:
+        frame = self.summary().iloc[:MOST_ROWS].dropna(axis=1, how="all").drop(columns="file", errors="ignore")
+        rows = [[f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row] for row in frame.to_numpy()]
+        return page(repr(self).strip("<>"), [*map(str, frame.columns)], rows, self.notes, count=len(self))
+
     @property
     def tau(self) -> FloatArray:
         """Nodes of the basis in s [tau]."""
@@ -185,6 +200,11 @@ class DrtResult:
     def coordinates(self) -> Mapping[str, NDArray[Any]]:
         """Coordinates of the campaign."""
         return self.campaign.coordinates
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether gamma was asked to be nowhere negative."""
+        return self.options["nonneg"] and self.options.get("free") is None
 
     @property
     def unit(self) -> str:
@@ -230,18 +250,18 @@ class DrtResult:
             If a tau is not positive and finite.
         """
         at = positive_array(tau, "tau")
-        if self.options["method"] == "ridge":
-            return self._times(self.basis.values(at).T, slice(None))
-        summed = self.method == "elements"
-        values = between_nodes(self.tau, np.where(summed[:, None], np.nan, self.gamma), at)
+        summed, ridge = self.method == "elements", self.method == "ridge"
+        values = between_nodes(self.tau, np.where((summed | ridge)[:, None], np.nan, self.gamma), at)
+        if ridge.any():
+            values[ridge] = self._times(self.basis.values(at).T, np.flatnonzero(ridge))
         if self.elements is not None and summed.any():
-            cells = at.size > 1 and bool((np.diff(at) > 0).all())
-            gamma, _ = self.elements.cell_average(cell_edges(at)) if cells else self.elements.gamma(at)
-            values[summed] = gamma[summed]
+            values[summed] = _of_elements(self.elements, at)[0][summed]
         return values
 
     def evaluate_band(self, tau: ArrayLike) -> tuple[FloatArray, FloatArray]:
-        """Give the band of gamma at any relaxation times, between the nodes smooth in ln(gamma).
+        """Give the band of gamma at any relaxation times.
+
+        Between the nodes it is smooth in ln(gamma); for "ridge", whose band may touch zero, monotone in gamma.
 
         Parameters
         ----------
@@ -260,9 +280,17 @@ class DrtResult:
         if self.gamma_low is None or self.gamma_high is None:
             raise InvalidInput("the result has no band; ask fit_drt for one with band=0.95")
         at = positive_array(tau, "tau")
-        return between_nodes(self.tau, self.gamma_low, at), between_nodes(self.tau, self.gamma_high, at)
+        summed = self.method == "elements"
+        between = monotone_between_nodes if self.options["method"] == "ridge" else between_nodes
+        low, high = (
+            between(self.tau, np.where(summed[:, None], np.nan, end), at) for end in (self.gamma_low, self.gamma_high)
+        )
+        if self.elements is not None and (known := summed & np.isfinite(self.gamma_low).all(axis=1)).any():
+            value, u = _of_elements(self.elements, at)
+            low[known], high[known] = log_normal(value[known], u[known], self.options["band"])
+        return low, high
 
-    def _times(self, matrix: FloatArray, rows: IntArray | slice) -> FloatArray:
+    def _times(self, matrix: FloatArray, rows: IntArray) -> FloatArray:
         """Coefficients of some spectra times a matrix [node, output]."""
         return core.multiply_rows(np.ascontiguousarray(self.coefficients[rows]), np.ascontiguousarray(matrix))
 
@@ -350,6 +378,10 @@ class DrtResult:
 
     def to_dataset(self) -> xr.Dataset:
         """Give a copy of everything as an xarray Dataset, with units, options and provenance in the attributes."""
+        return self.view_dataset().copy(deep=True)
+
+    def view_dataset(self) -> xr.Dataset:
+        """Give the same without a copy, for those who only read it."""
         import xarray as xr
 
         from . import __version__
@@ -384,11 +416,16 @@ class DrtResult:
                 variables[name] = (per_tau, array, {"units": self.unit, "long_name": f"band of gamma, {name[6:]} end"})
         if self.series is not None:
             variables |= self.series.variables()
+        if self.sampling is not None:
+            variables |= self.sampling.variables(self.unit)
+        if self.samples is not None:
+            dimensions = ("spectrum", "draw", "tau")
+            variables["samples"] = (dimensions, self.samples, {"units": self.unit, "long_name": "draws of gamma"})
         coordinates: dict[str, Any] = {
             "tau": ("tau", self.tau, {"units": "s", "long_name": "relaxation time"}),
             **tables.coordinates_of(self.campaign, _TAKEN),
         }
-        dataset = xr.Dataset(
+        return xr.Dataset(
             variables,
             coordinates,
             {
@@ -402,7 +439,6 @@ class DrtResult:
                 "notes": json.dumps(list(self.notes)),
             },
         )
-        return dataset.copy(deep=True)
 
     @classmethod
     def from_dataset(cls, dataset: xr.Dataset) -> DrtResult:
@@ -439,10 +475,18 @@ class DrtResult:
                 elements=_elements(array, campaign, options),
                 gamma_low=array.get("gamma_low"),
                 gamma_high=array.get("gamma_high"),
+                samples=array.get("samples"),
+                sampling=sampling_of(array),
                 series=None if along is None else Series(along, **{name: array[name] for name in SERIES_VARIABLES}),
             )
         except KeyError as error:
             raise InvalidInput(f"the dataset lacks {error} of a DrtResult") from error
+
+
+def _of_elements(elements: ElementFit, tau: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Give gamma [spectrum, tau] and its uncertainty: the average around each tau where they increase."""
+    cells = tau.size > 1 and bool((np.diff(tau) > 0).all())
+    return elements.cell_average(cell_edges(tau)) if cells else elements.gamma(tau)
 
 
 def _elements(array: Mapping[str, NDArray[Any]], campaign: Campaign, options: Mapping[str, Any]) -> ElementFit | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from . import options as arguments
 from .campaign import Campaign, frequency_grids
 from .drt import fit_drt
-from .errors import Status
+from .errors import InvalidInput, Status
 from .methods import pose
 from .selection import LATTICE, Selector, check_selector, noise_on_grid, scores_on_lattice
 from .spectrum import FloatArray, Spectrum
@@ -54,7 +54,7 @@ class LambdaScores:
         return f"<LambdaScores: {self.selector} of {len(self)} spectra at {self.lambda_.size} lambda>"
 
     def to_dataset(self) -> xr.Dataset:
-        """Return an xarray Dataset with the dimensions "spectrum" and "lambda_"."""
+        """Return an xarray Dataset with the dimensions `spectrum` and `lambda_`."""
         import xarray as xr
 
         return xr.Dataset(
@@ -160,6 +160,8 @@ def lambda_scores(data: Campaign | Spectrum, selector: str = "evidence", **optio
     <LambdaScores: gcv of 1 spectra at 201 lambda>
     """
     arguments.check_choice("selector", selector, arguments.SELECTORS)
+    if options.setdefault("method", "ridge") != "ridge":
+        raise InvalidInput(f"these are criteria of method='ridge'; method={options['method']!r} has no lambda")
     fitted = fit_drt(data, lambda_=selector, **options)
     campaign, settings = fitted.campaign, fitted.options
     answered = np.isin(fitted.status, [status for status in Status if status.has_answer])
@@ -172,11 +174,11 @@ def lambda_scores(data: Campaign | Spectrum, selector: str = "evidence", **optio
         sound = rows[answered[rows]]
         if not sound.size:
             continue
-        names = ("order", "inductance", "capacitance", "part", "nonneg", "area")
+        names = ("order", "inductance", "capacitance", "part", "area")
         problem = pose(
             fitted.basis, campaign, sound, points, weights,
             n_threads=arguments.check_threads(options.get("n_threads")),
-            **{name: settings[name] for name in names},
+            nonneg=settings["nonneg"] and settings["free"] is None, **{name: settings[name] for name in names},
         )  # fmt: skip
         level = noise_on_grid(how, campaign, weights, sound, points, settings["part"]) * (settings["area"] or 1.0)
         score[sound] = scores_on_lattice(problem, how, level)

@@ -43,15 +43,20 @@ def hats(tau: FloatArray) -> Basis:
     InvalidInput
         If the nodes are not evenly spaced in ln(tau), or too few.
     """
-    steps = np.diff(np.log(tau))
     if tau.size < FEWEST_NODES:
         raise InvalidInput(f"method='log' needs at least {FEWEST_NODES} nodes in tau, got {tau.size}")
-    if np.ptp(steps) > _UNEVEN * steps.max():
+    if not can_hold(tau):
         raise InvalidInput(
             "method='log' needs nodes in tau that are evenly spaced on a logarithmic axis; "
             "leave tau=None or use method='ridge'"
         )
     return Basis("piecewise_linear", 1.0, tau)
+
+
+def can_hold(tau: FloatArray) -> bool:
+    """Say whether nodes are enough for a smooth gamma, and evenly spaced on a logarithmic axis."""
+    steps = np.diff(np.log(tau))
+    return tau.size >= FEWEST_NODES and bool(np.ptp(steps) <= _UNEVEN * steps.max())
 
 
 def candidate_weights(
@@ -97,8 +102,26 @@ def between_nodes(tau: FloatArray, gamma: FloatArray, at: FloatArray) -> FloatAr
     return values
 
 
-def log_covariance(A: FloatArray, n_free: int, gamma: FloatArray, lambda_: float, h: float) -> FloatArray:
-    """Covariance of ln(gamma) at the nodes by Laplace's approximation, one precision for all second differences.
+def monotone_between_nodes(tau: FloatArray, gamma: FloatArray, at: FloatArray) -> FloatArray:
+    """Interpolate gamma [spectrum, node], of any sign, without overshoot over ln(tau); zero outside the nodes.
+
+    Parameters and return value as for `between_nodes`.
+    """
+    from scipy.interpolate import PchipInterpolator
+
+    values = np.full((len(gamma), at.size), np.nan)
+    known = np.isfinite(gamma).all(axis=1)
+    if known.any():
+        inside = (at >= tau[0] * (1 - 1e-12)) & (at <= tau[-1] * (1 + 1e-12))
+        x = np.clip(np.log(at), np.log(tau[0]), np.log(tau[-1]))
+        values[known] = np.where(inside, PchipInterpolator(np.log(tau), gamma[known], axis=1)(x), 0.0)
+    return values
+
+
+def log_posterior(
+    A: FloatArray, n_free: int, gamma: FloatArray, lambda_: float, h: float
+) -> tuple[FloatArray, FloatArray]:
+    """Laplace's approximation for ln(gamma) at the nodes, one precision for all second differences.
 
     Parameters
     ----------
@@ -114,7 +137,9 @@ def log_covariance(A: FloatArray, n_free: int, gamma: FloatArray, lambda_: float
 
     Returns
     -------
-    ndarray, shape [node, node]
+    covariance : ndarray, shape [node, node]
+    smoothing : ndarray, shape [node, node]
+        What the estimate loses of a departure of the true ln(gamma) from it: covariance times precision of the prior.
     """
     n = gamma.size
     J = A * np.concatenate([gamma, np.ones(n_free)])
@@ -124,4 +149,5 @@ def log_covariance(A: FloatArray, n_free: int, gamma: FloatArray, lambda_: float
         P[i : i + 2, i : i + 2] += np.array([[1, -1], [-1, 1]]) / (h * END_SLOPE_ERROR) ** 2
     H = J.T @ J
     H[:n, :n] += P + ANCHOR * np.eye(n)
-    return np.asarray(np.linalg.inv(H)[:n, :n])
+    covariance = np.linalg.inv(H)[:n, :n]
+    return covariance, covariance @ P

@@ -93,7 +93,7 @@ class Spectrum:
     frequency: FloatArray
     Z: ComplexArray
     name: str = ""
-    coordinates: Mapping[str, float | str] = field(default_factory=dict)
+    coordinates: Mapping[str, float | str | np.datetime64] = field(default_factory=dict)
     point_time: FloatArray | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()

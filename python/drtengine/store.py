@@ -36,6 +36,15 @@ def save(result: Result, path: str | os.PathLike[str]) -> None:
     ------
     InvalidInput
         If `result` is something else, the folder does not exist, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile, drtengine as dt
+    >>> result = dt.fit_drt(dt.simulate.standin().campaign, method="ridge", capacitance=True)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     dt.save(result, f"{folder}/drt.nc")
+    ...     dt.load(f"{folder}/drt.nc")
+    <DrtResult: 48 of 48 spectra inverted, 92 nodes, 1.58e-07 to 200 s>
     """
     if not isinstance(result, tuple(_KINDS.values())):
         raise InvalidInput(f"save takes a DrtResult or a KkResult, got {type(result).__name__}")
@@ -66,11 +75,18 @@ def load(path: str | os.PathLike[str]) -> Result:
     ------
     UnreadableFile
         If the file does not exist, is not NetCDF, or holds something else.
+
+    Examples
+    --------
+    >>> import drtengine as dt
+    >>> result = dt.load("drt.nc")  # doctest: +SKIP
     """
     import h5py
     import xarray as xr
 
     source = Path(path)
+    if (source / "zarr.json").is_file():
+        raise UnreadableFile(f"{source} is a store of a batch, whose results need not fit into memory: use open_store")
     if not source.is_file():
         raise UnreadableFile(f"{source}: there is no such file")
     try:

@@ -1,4 +1,4 @@
-// parallel_for over std::jthread, and its serial twin.
+// parallel_for over threads of its own, and its serial twin.
 //
 // Work is handed out in chunks from one counter. Which thread takes which chunk is left to
 // chance, so a chunk's result must depend on the chunk alone; then the bits are the same
@@ -62,6 +62,13 @@ void serial_for(Index count, Index chunk, const KeepGoing& keep_going, MakeWorke
   }
 }
 
+// Joins its threads when it goes, as std::jthread does, which Apple's library lacks.
+struct Threads : std::vector<std::thread> {
+  ~Threads() {
+    for (std::thread& thread : *this) thread.join();
+  }
+};
+
 }  // namespace detail
 
 // Runs worker(begin, end) over chunks of 0..count. Every thread makes its own worker, the place
@@ -91,7 +98,7 @@ void parallel_for(Index count, Index chunk, int n_threads, const KeepGoing& keep
       --running;
       one_left.notify_one();
     };
-    std::vector<std::jthread> threads;
+    detail::Threads threads;
     threads.reserve(static_cast<std::size_t>(n_threads));
     for (int i = 0; i < n_threads; ++i) threads.emplace_back(run);
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .._native import ISA
 from ..campaign import Campaign
-from ..errors import Status
+from ..errors import InvalidInput, Status
 from ..spectrum import BoolArray, ComplexArray, FloatArray, IntArray
 from ..tables import columns as coordinate_columns
 from .elements import Axis
@@ -146,12 +146,50 @@ class CircuitResult:
     @cached_property
     def Z_fit(self) -> ComplexArray:
         """Impedance of the circuit at every measured frequency above 0 Hz [spectrum, point]."""
+        return self._impedance(self.circuit, self.values)
+
+    def _impedance(self, circuit: EquivalentCircuit, values: FloatArray) -> ComplexArray:
         with np.errstate(invalid="ignore"):
             measured = self.frequency > 0
         omega = np.where(measured, 2 * np.pi * self.frequency, 1.0)
         with np.errstate(invalid="ignore"):
-            Z = self.circuit.evaluate(Axis(omega), self.circuit.to_internal(self.values))[0]
+            Z = circuit.evaluate(Axis(omega), circuit.to_internal(values))[0]
         return np.where(measured & self.has_answer[:, None], Z, complex(np.nan, np.nan))
+
+    def subtract(self, elements: str | Sequence[str]) -> Campaign:
+        """Take fitted elements out of the measured impedance, such as diffusion or an inductance before a DRT.
+
+        What the elements add to the impedance of the fitted circuit is subtracted: for an element in series that is its
+        impedance; for the diffusion in ``p(R1-W1,CPE1)``, what is left is the arc that R1 and CPE1 would make alone.
+        What the circuit does not describe stays, and so do the errors of the fit: none of them is in the uncertainties
+        of what is made of the result.
+
+        Parameters
+        ----------
+        elements : str or sequence of str
+            Names of elements in series with others, such as "W1" or ["L0", "W1"].
+
+        Returns
+        -------
+        Campaign
+            Its notes say what was subtracted; a spectrum without an answer is NaN.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such element, or it cannot be taken out.
+        """
+        names = (elements,) if isinstance(elements, str) else tuple(elements)
+        if not names:
+            raise InvalidInput("subtract needs the name of at least one element")
+        rest, columns = self.circuit.without(names)
+        part = self.Z_fit - self._impedance(rest, self.values[:, columns])
+        note = f"{' and '.join(names)} of the fitted {self.circuit.string} subtracted from Z"
+        lost = [
+            f"{self.campaign.label(int(i))}: nothing to subtract, as the fit failed"
+            for i in np.flatnonzero(~self.has_answer)
+        ]
+        return replace(self.campaign, Z=self.campaign.Z - part, notes=(*self.campaign.notes, note, *lost))
 
     @cached_property
     def residual(self) -> ComplexArray:

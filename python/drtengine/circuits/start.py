@@ -49,7 +49,7 @@ def draw_starts(circuit: EquivalentCircuit, campaign: Campaign, used: BoolArray,
     smallest = np.where(used, np.abs(campaign.Z), np.inf).min(axis=1)
     tail = -campaign.Z.imag[np.arange(len(campaign)), np.nanargmin(omega, axis=1)]
     blocking = any(leaf.kind.role in ("capacitive", "tail") for leaf in places.others)
-    drt = fit_drt(campaign, exclude=~used, capacitance=blocking, weights="modulus")
+    drt = fit_drt(campaign, method="ridge", exclude=~used, capacitance=blocking, weights="modulus")
     curve = _Curve.of(drt, used, campaign)
     # what the role of an element without relaxation says of it: a resistance and a frequency
     by_role = {

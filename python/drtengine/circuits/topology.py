@@ -6,8 +6,8 @@ A hyphen puts elements in series, ``p(a,b)`` in parallel: ``R0-p(R1,CPE1)-p(R2-W
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -155,6 +155,41 @@ class EquivalentCircuit:
             limits = "above 0 and at most 1" if self.is_exponent[column] else "above 0 and finite"
             raise InvalidInput(f"{self.names[column]} must be {limits}, got {table[bad][0]:g}")
         return table
+
+    def without(self, names: Collection[str]) -> tuple[EquivalentCircuit, list[int]]:
+        """Give the circuit with some of its elements short-circuited, and which parameters are left.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such element, or one stands alone in a branch of a parallel connection, or none is left.
+        """
+        known = tuple(leaf.name for leaf in self.leaves)
+        for name in names:
+            if name not in known:
+                raise InvalidInput(f"{self.string} has no element {name!r}; {near_miss(name, known)}")
+        left: list[Leaf] = []
+        columns: list[int] = []
+
+        def visit(node: Node) -> Node | None:
+            if isinstance(node, Leaf):
+                if node.name in names:
+                    return None
+                left.append(replace(node, first=len(columns)))
+                columns.extend(range(node.first, node.stop))
+                return left[-1]
+            nodes = tuple(kept for child in node.nodes if (kept := visit(child)) is not None)
+            if isinstance(node, Parallel) and len(nodes) < len(node.nodes):
+                raise InvalidInput(
+                    f"{', '.join(names)} cannot be taken out of {self.string}: that would short-circuit what stands in "
+                    "parallel; name elements in series with others"
+                )
+            return replace(node, nodes=nodes) if nodes else None
+
+        root = visit(self.root)
+        if root is None:
+            raise InvalidInput(f"nothing is left of {self.string} without {', '.join(names)}")
+        return EquivalentCircuit(_written(root), root, tuple(left)), columns
 
     def to_internal(self, values: FloatArray) -> FloatArray:
         """Turn parameters in their units into the numbers that are fitted."""
@@ -321,6 +356,15 @@ class _Reader:
             raise InvalidInput(f"{self.string}: p() needs at least two branches, divided by a comma")
         self.at += 1
         return Parallel(tuple(nodes))
+
+
+def _written(node: Node) -> str:
+    """Write a circuit down as it is read."""
+    if isinstance(node, Leaf):
+        return node.name
+    if isinstance(node, Series):
+        return "-".join(map(_written, node.nodes))
+    return f"p({','.join(map(_written, node.nodes))})"
 
 
 def _joined(name: str, parameter: Parameter) -> str:

@@ -18,7 +18,7 @@ def main() -> None:
     try:
         require("typer", "cli")
         require("rich", "cli")
-        from . import kinetics  # noqa: F401  # adds its commands
+        from . import analyze, batch, kinetics  # noqa: F401  # add their commands
         from .commands import app
 
         app(prog_name="drtengine")

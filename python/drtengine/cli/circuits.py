@@ -16,7 +16,7 @@ from ..errors import InvalidInput, MissingExtra, Status, require
 from ..series import arrange
 from ..warburg import WarburgResult, fit_warburg
 from . import terminal
-from .commands import Files, Force, Format, Out, _read, _words, app
+from .commands import Coords, Files, Force, Format, Out, Pattern, _read, _words, app
 from .output import new_folder, write_table
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def circuit(
     f_max: Highest = None,
     along: Along = None,
     format: Format = None,
+    coords: Coords = None,
+    pattern: Pattern = None,
     force: Force = False,
 ) -> None:
     """Fit an equivalent circuit and write its parameters as a table and figures."""
@@ -70,7 +72,7 @@ def circuit(
             "ties": dict(_pairs("--tie", tie)),
         }
         with new_folder(out, force=force) as folder:
-            campaign = _read(files, format)
+            campaign = _read(files, format, coords, pattern)
             arrange(campaign.coordinates, len(campaign), along)
             options |= {name: wish or None for name, wish in wishes.items()}
             result = fit_circuit(campaign, model, **options)
@@ -103,12 +105,14 @@ def warburg(
     f_min: Lowest = None,
     f_max: Highest = None,
     format: Format = None,
+    coords: Coords = None,
+    pattern: Pattern = None,
     force: Force = False,
 ) -> None:
     """Find Warburg regions, or say that there are none, and write σ and D as a table and figures."""
     with terminal.reporting():
         with new_folder(out, force=force) as folder:
-            campaign: Campaign = _read(files, format)
+            campaign: Campaign = _read(files, format, coords, pattern)
             result = fit_warburg(
                 campaign, area=area, u_area=u_area, concentration=concentration, u_concentration=u_concentration,
                 molar_volume=molar_volume, u_molar_volume=u_molar_volume, dE_dx=dE_dx, u_dE_dx=u_dE_dx,

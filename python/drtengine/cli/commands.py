@@ -21,13 +21,13 @@ from ..io.reading import natural_key
 from ..kk import check_kk
 from ..peaks import Processes, find_peaks, integrate_processes, track_peaks
 from ..result import DrtResult
-from ..series import arrange
+from ..series import INDEX, arrange
 from . import SOME_FAIL, terminal
 from .checks import check_first, report_check
 from .demo import demonstrate, tell
 from .info import describe
 from .output import new_folder, write_check, write_result
-from .processes import parse_processes, report_peaks, saved_result, write_peaks
+from .processes import parse_processes, report_peaks, saved_result, seconds, write_peaks
 
 DEFAULT, KK_DEFAULT, PEAK_DEFAULT, TRACK_DEFAULT = (
     {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
@@ -51,6 +51,16 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; 
 Force = Annotated[bool, typer.Option("--force", help="Replace files in the folder that may not come from drtengine.")]
 Threads = Annotated[int | None, typer.Option(help="Threads; all CPUs if left out.")]
 Format = Annotated[str | None, typer.Option("--format", help="Name of the file format, instead of recognising it.")]
+Coords = Annotated[
+    Path | None,
+    typer.Option(
+        "--coords", help="Table (csv) with a column 'file' and columns of coordinates, such as voltage or cell."
+    ),
+]
+Pattern = Annotated[
+    str | None,
+    typer.Option(help="What file names tell, such as '{cell}_{voltage:f}V'; * stands for anything."),
+]
 NamedRanges = Annotated[
     str | None,
     typer.Option(
@@ -80,19 +90,30 @@ def drt(
     files: Files,
     out: Out,
     method: Annotated[
-        str, typer.Option(help="ridge, log (smooth in ln γ), elements (a sum of them) or auto, by evidence.")
+        str,
+        typer.Option(
+            help="ridge, log (smooth in ln γ), elements (a sum of them), joint (along a coordinate too) or auto: log "
+            "or elements by evidence, ridge where an option asks for it."
+        ),
     ] = DEFAULT["method"],
+    per_spectrum: Annotated[
+        bool, typer.Option("--per-spectrum", help="Let auto choose for each spectrum, not for all of them.")
+    ] = DEFAULT["per_spectrum"],
     band: Annotated[
-        float | None, typer.Option(help="Level of a band of γ, such as 0.95, with --method log or auto.")
+        float | None, typer.Option(help="Level of a band of γ, such as 0.95, with --method log, elements or auto.")
     ] = DEFAULT["band"],
+    band_kind: Annotated[
+        str,
+        typer.Option(help="calibrated, one-sided, simultaneous, or sampled, which goes with --method log and ridge."),
+    ] = DEFAULT["band_kind"],
     basis: Annotated[str, typer.Option(help="Basis functions, such as piecewise_linear.")] = DEFAULT["basis"],
     order: Annotated[int, typer.Option(help="Derivative of γ that is penalised: 0, 1 or 2.")] = DEFAULT["order"],
     lambda_: Annotated[
         str,
         typer.Option(
             "--lambda",
-            help="Strength of the penalty: a number, or how it is chosen: evidence, ml, gcv, mgcv, rgcv, lcurve, "
-            "reim or kfold.",
+            help="Strength of the penalty of ridge: a number, or how it is chosen: evidence, ml, gcv, mgcv, rgcv, "
+            "lcurve, reim or kfold.",
         ),
     ] = DEFAULT["lambda_"],
     weights: Annotated[str, typer.Option(help="auto, unit, modulus or proportional.")] = DEFAULT["weights"],
@@ -101,13 +122,20 @@ def drt(
         str | None, typer.Option(help="Grid of τ: frequency, drttools, or LOWEST:HIGHEST:COUNT with times in s.")
     ] = DEFAULT["tau"],
     nonneg: Annotated[bool, typer.Option("--nonneg/--free", help="Ask for γ >= 0, or not.")] = DEFAULT["nonneg"],
+    free: Annotated[
+        str | None,
+        typer.Option("--free-range", help="FROM:TO in s: γ may be negative there alone, as inductive loops need it."),
+    ] = DEFAULT["free"],
     inductance: Annotated[bool, typer.Option(help="Series inductance in the model.")] = DEFAULT["inductance"],
     capacitance: Annotated[bool, typer.Option(help="Series capacitance in the model.")] = DEFAULT["capacitance"],
     f_min: Annotated[float | None, typer.Option(help="Leave out lower frequencies (Hz).")] = DEFAULT["f_min"],
     f_max: Annotated[float | None, typer.Option(help="Leave out higher frequencies (Hz).")] = DEFAULT["f_max"],
     area: Annotated[float | None, typer.Option(help="Electrode area in cm², for results in Ω cm².")] = DEFAULT["area"],
     along: Annotated[
-        str | None, typer.Option(help="Coordinate of the map, such as voltage or cycle; found if left out.")
+        str | None,
+        typer.Option(
+            help="Coordinate of the map, such as voltage or cycle; found if left out. Needed by --method joint."
+        ),
     ] = None,
     processes: NamedRanges = None,
     kk: Annotated[bool, typer.Option("--kk", help="Check Kramers-Kronig validity first.")] = False,
@@ -116,20 +144,24 @@ def drt(
     ] = False,
     threads: Threads = DEFAULT["n_threads"],
     format: Format = None,
+    coords: Coords = None,
+    pattern: Pattern = None,
     force: Force = False,
 ) -> None:
     """Invert impedance spectra and write γ(τ) as tables and figures."""
     with terminal.reporting():
         options = {
-            "method": method, "band": band, "basis": basis, "order": order, "lambda_": _number_or_name(lambda_),
-            "weights": weights, "part": part, "tau": _tau(tau), "nonneg": nonneg, "inductance": inductance,
+            "method": method, "per_spectrum": per_spectrum, "along": along if method == "joint" else None,
+            "band": band, "band_kind": band_kind, "basis": basis, "order": order, "lambda_": _number_or_name(lambda_),
+            "weights": weights, "part": part, "tau": _tau(tau), "nonneg": nonneg,
+            "free": seconds("--free-range", free), "inductance": inductance,
             "capacitance": capacitance, "f_min": f_min, "f_max": f_max, "area": area, "n_threads": threads,
         }  # fmt: skip
         ranges = parse_processes(processes)
         start = perf_counter()
         with new_folder(out, force=force) as folder:
-            campaign = _read(files, format)
-            arrange(campaign.coordinates, len(campaign), along)  # before the work, in case there is no such coordinate
+            campaign = _read(files, format, coords, pattern)
+            series = arrange(campaign.coordinates, len(campaign), along)  # now, in case there is no such coordinate
             if kk or drop_invalid:
                 campaign = check_first(campaign, folder, along, threads, f_min, f_max, drop=drop_invalid)
             inversion = perf_counter()
@@ -139,6 +171,7 @@ def drt(
             _check_any_answer(result)
             table = integrate_processes(result, ranges) if ranges else None
             remarks = write_result(result, folder, along, table)
+            remarks += _why_numbered(series.along, campaign) if along is None else []
         _report(result, table)
         terminal.show_notes([*result.notes, *(table.notes if table else ()), *remarks])
         each = f"{inversion / len(result) * 1e3:.3g} ms a spectrum"
@@ -173,13 +206,18 @@ def peaks(
     processes: NamedRanges = None,
     along: Annotated[str | None, typer.Option(help="Coordinate to follow peaks along; found if left out.")] = None,
     format: Format = None,
+    coords: Coords = None,
+    pattern: Pattern = None,
     force: Force = False,
 ) -> None:
     """Find the peaks of γ(τ), follow them along the campaign and sum up processes."""
     with terminal.reporting():
         ranges = parse_processes(processes)
         with new_folder(out, force=force) as folder:
-            result = saved_result(files) or _invert(files, format)
+            result = saved_result(files)
+            if result is not None and (coords or pattern):
+                raise InvalidInput("--coords and --pattern are for impedance files; a saved result has its coordinates")
+            result = result or _invert(files, format, coords, pattern)
             _check_any_answer(result)
             found = find_peaks(result, min_height=min_height, min_prominence=min_prominence, processes=ranges)
             tracks = track_peaks(found, along=along, max_shift=max_shift, max_gap=max_gap, min_length=min_length)
@@ -203,11 +241,13 @@ def kk(
     ] = None,
     threads: Threads = KK_DEFAULT["n_threads"],
     format: Format = None,
+    coords: Coords = None,
+    pattern: Pattern = None,
     force: Force = False,
 ) -> None:
     """Check Kramers-Kronig validity: a verdict for every spectrum. Exits with 1 if some fail."""
     with terminal.reporting():
-        campaign = _read(files, format)
+        campaign = _read(files, format, coords, pattern)
         arrange(campaign.coordinates, len(campaign), along)
         start = perf_counter()
         with terminal.progress("checking") as hook:
@@ -229,10 +269,10 @@ def kk(
 
 
 @app.command()
-def info(files: Files, format: Format = None) -> None:
+def info(files: Files, format: Format = None, coords: Coords = None, pattern: Pattern = None) -> None:
     """Tell what is in impedance files."""
     with terminal.reporting():
-        describe(_read(files, format), format)
+        describe(_read(files, format, coords, pattern), format)
 
 
 @app.command()
@@ -245,17 +285,29 @@ def demo(out: Out = Path("drtengine-demo"), force: Force = False) -> None:
         terminal.say(f"written to {out}{os.sep}")
 
 
-def _read(files: list[str], format: str | None) -> Campaign:
+def _read(files: list[str], format: str | None, coords: Path | None = None, pattern: str | None = None) -> Campaign:
     """Read files; those in the order in which a shell puts them are sorted naturally, others stay as they are."""
     if files in (sorted(files), sorted(files, key=str.casefold)):
         files = sorted(files, key=natural_key)
     with terminal.progress("reading") as hook:
-        return read(files, format=format, progress=hook)
+        return read(files, format=format, coordinates=coords, pattern=pattern, progress=hook)
 
 
-def _invert(files: list[str], format: str | None) -> DrtResult:
+def _why_numbered(along: str, campaign: Campaign) -> list[str]:
+    """Say which coordinate the figures do not run along, if all that keeps them is spectra without it."""
+    if along != INDEX:
+        return []
+    for name in ("voltage", "soc", "cycle"):
+        column = campaign.coordinates.get(name)
+        if column is not None and column.dtype.kind == "f" and 0 < np.isnan(column).sum() < column.size:
+            count = np.isnan(column).sum()
+            return [f"{name} is unknown for {count} spectra, so that figures run along the number of the spectrum"]
+    return []
+
+
+def _invert(files: list[str], format: str | None, coords: Path | None, pattern: str | None) -> DrtResult:
     """Read and invert files with the default options."""
-    campaign = _read(files, format)
+    campaign = _read(files, format, coords, pattern)
     with terminal.progress("inverting") as hook:
         return fit_drt(campaign, progress=hook)
 

@@ -59,7 +59,7 @@ def _format(path: Path) -> str:
 def _range(name: str, values: NDArray[Any]) -> tuple[str, str]:
     """From lowest to highest, or the first few names, and how many different ones there are."""
     if values.dtype.kind == "U":
-        seen = list(dict.fromkeys(values.tolist()))
+        seen = [value for value in dict.fromkeys(values.tolist()) if value]
         return ", ".join(seen[:_MOST_NAMES]) + (", ..." if len(seen) > _MOST_NAMES else ""), str(len(seen))
     different = np.unique(values[np.isfinite(values)])
     if name == "time" and different.size and values.dtype.kind == "f" and different[0] > _FIRST_DATE:

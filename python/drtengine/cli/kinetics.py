@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
+from ..analysis.kinetics import below_each_other
 from ..cv import CvResult, analyze_cv
 from ..cycling import CyclingResult, summarize_cycling
 from ..errors import InvalidInput, MissingExtra, require
@@ -23,13 +24,14 @@ from ..io.reading import natural_key
 from . import terminal
 from .commands import Force, Out, app
 from .output import KINETICS, new_folder, write_table
+from .processes import seconds
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _LENGTH = re.compile(r"(?P<number>[-+.\d]+(?:e[-+]?\d+)?)\s*(?P<unit>m|cm|mm|um|µm|nm)?$", re.IGNORECASE)
 _METRES = {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "um": 1e-6, "µm": 1e-6, "nm": 1e-9}
-_COULOMB_PER_MAH = 3.6
+COULOMB_PER_MAH = 3.6
 _PULSES = 3
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="Table of time, current and voltage.", show_default=False)]
@@ -65,10 +67,12 @@ def gitt(
 ) -> None:
     """Get diffusion coefficients from a titration (GITT)."""
     with terminal.reporting():
-        lengths = _lengths(sphere_radius, plane_thickness, volume_area, u_length)
+        lengths = lengths_in_metres(sphere_radius, plane_thickness, volume_area, u_length)
         with new_folder(out, force=force) as folder:
             frame = read_table(file)
-            result = fit_gitt(frame, **lengths, capacity=_coulomb(capacity), window=_seconds(window), positive=positive)
+            result = fit_gitt(
+                frame, **lengths, capacity=_coulomb(capacity), window=seconds("--window", window), positive=positive
+            )
             remarks = _write("gitt", result, {"gitt": result.to_frame()}, folder, pulse=_typical(result))
         columns = {
             "start\nh": _format(result.time / 3600, ".4g"),
@@ -102,10 +106,10 @@ def ici(
 ) -> None:
     """Get resistance and diffusion from an interrupted current (ICI)."""
     with terminal.reporting():
-        lengths = _lengths(sphere_radius, plane_thickness, volume_area, u_length)
+        lengths = lengths_in_metres(sphere_radius, plane_thickness, volume_area, u_length)
         with new_folder(out, force=force) as folder:
             frame = read_table(file)
-            limits = _seconds(window) or PAUSE_WINDOW
+            limits = seconds("--window", window) or PAUSE_WINDOW
             result = fit_ici(frame, **lengths, capacity=_coulomb(capacity), window=limits, positive=positive)
             remarks = _write("ici", result, {"ici": result.to_frame()}, folder)
         columns = {
@@ -185,8 +189,8 @@ def cycling(
         per_gram, unit = (1.0, "mAh") if result.mass is None else (1e3 * result.mass, "mAh/g")
         columns = {
             "cycle": _format(result.cycle, "g"),
-            f"charge\n{unit}": _format(result.charge_capacity / _COULOMB_PER_MAH / per_gram, ".5g"),
-            f"discharge\n{unit}": _format(result.discharge_capacity / _COULOMB_PER_MAH / per_gram, ".5g"),
+            f"charge\n{unit}": _format(result.charge_capacity / COULOMB_PER_MAH / per_gram, ".5g"),
+            f"discharge\n{unit}": _format(result.discharge_capacity / COULOMB_PER_MAH / per_gram, ".5g"),
             "efficiency\n%": _percent(result.coulombic_efficiency, 2),
             "retention\n%": _percent(result.retention, 1),
             "charge\nV": _format(result.charge_voltage, ".4f"),
@@ -199,8 +203,8 @@ def cycling(
         _close(out, frame, result.notes, remarks)
 
 
-def _lengths(sphere: str | None, plane: str | None, volume: str | None, u_length: str) -> dict[str, Any]:
-    """Lengths in m from words with a unit."""
+def lengths_in_metres(sphere: str | None, plane: str | None, volume: str | None, u_length: str) -> dict[str, Any]:
+    """Give lengths in m from words with a unit."""
     given = {"sphere_radius": sphere, "plane_thickness": plane, "volume_area": volume, "u_length": u_length}
     return {name: None if text is None else _metres(name, text) for name, text in given.items()}
 
@@ -216,39 +220,13 @@ def _metres(name: str, text: str) -> float:
         raise InvalidInput(f"--{option} {text!r} is no length, such as 5um, 500nm or 5e-6 (m)") from None
 
 
-def _seconds(window: str | None) -> tuple[float, float] | None:
-    """Limits in s from words such as 5:120."""
-    if window is None:
-        return None
-    try:
-        low, high = map(float, window.split(":"))
-    except ValueError:
-        raise InvalidInput(f"--window {window!r} is not FROM:TO in s, such as 5:120") from None
-    return low, high
-
-
 def _coulomb(capacity: float | None) -> float | None:
-    return None if capacity is None else capacity * _COULOMB_PER_MAH
+    return None if capacity is None else capacity * COULOMB_PER_MAH
 
 
 def _one_after_the_other(files: Sequence[Path]) -> pd.DataFrame:
     """Read tables and put them below each other, the time going on."""
-    import pandas as pd
-
-    frames = []
-    notes: list[str] = []
-    begin = 0.0
-    for file in sorted(files, key=natural_key):
-        frame = read_table(file)
-        notes += [f"{file.name}: {note}" for note in frame.attrs["notes"]]
-        if "time_s" in frame:
-            frame["time_s"] += begin - frame["time_s"].iloc[0]
-            begin = frame["time_s"].iloc[-1] + 1e6  # far from the next
-        frames.append(frame)
-    columns = set.intersection(*(set(frame.columns) for frame in frames))
-    joined = pd.concat([frame[[name for name in frame if name in columns]] for frame in frames], ignore_index=True)
-    joined.attrs = {"notes": notes}
-    return joined
+    return below_each_other([(file.name, read_table(file)) for file in sorted(files, key=natural_key)])
 
 
 def _write(

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +11,7 @@ import numpy as np
 
 from .. import store
 from ..errors import InvalidInput, MissingExtra, require
+from ..folders import whole_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,26 +77,14 @@ def new_folder(target: Path, *, force: bool = False) -> Iterator[Path]:
         If `target` cannot be written, or files in it would be lost.
     """
     target = target.expanduser().absolute()
-    if target.exists() and not target.is_dir():
-        raise InvalidInput(f"{target} is a file; give a folder by --out")
     strangers = [name for name in OURS if (target / name).exists()]
     if strangers and not (force or any((target / name).is_file() for name in RESULTS)):
         raise InvalidInput(
             f"{target} has {', '.join(strangers)} but no {' or '.join(RESULTS)}, so they may not come from drtengine; "
             "choose another folder by --out, or --force to replace them"
         )
-    # on the same file system, so that moving is renaming: inside the target where there is one
-    base = next(folder for folder in (target, *target.parents) if folder.exists())
-    working = base / f".drtengine.{os.getpid()}.partial"
-    try:
-        working.mkdir()
+    with whole_folder(target) as working:
         yield working
-        with _uninterrupted():
-            _move(working, target)
-    except OSError as error:
-        raise InvalidInput(f"cannot write to {target}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(working, ignore_errors=True)
 
 
 def write_result(result: DrtResult, folder: Path, along: str | None, processes: Processes | None = None) -> list[str]:
@@ -170,25 +155,3 @@ def write_check(result: KkResult, folder: Path, along: str | None) -> list[str]:
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write a table as CSV with all digits."""
     table.to_csv(path, index=False, lineterminator="\n")
-
-
-def _move(working: Path, target: Path) -> None:
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        working.rename(target)
-        return
-    for file in working.iterdir():
-        os.replace(file, target / file.name)
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C off for a moment."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -19,6 +19,23 @@ SILICON = "silicon"
 """Name of the processes that the library knows."""
 
 
+def seconds(option: str, text: str | None) -> tuple[float, float] | None:
+    """Limits in s from words such as 5:120.
+
+    Raises
+    ------
+    InvalidInput
+        If they are not.
+    """
+    if text is None:
+        return None
+    try:
+        low, high = map(float, text.split(":"))
+    except ValueError:
+        raise InvalidInput(f"{option} {text!r} is not FROM:TO in s, such as 5:120") from None
+    return low, high
+
+
 def parse_processes(text: str | None) -> dict[str, tuple[float, float]] | None:
     """Turn NAME=FROM:TO, separated by commas, into ranges of relaxation times in s.
 

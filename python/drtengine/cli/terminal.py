@@ -12,10 +12,11 @@ import typer
 from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from ..errors import DataWarning, DrtengineError
+from ..report.notes import told_once
 from . import INTERRUPTED, INVALID
 
 if TYPE_CHECKING:
@@ -101,15 +102,11 @@ def short(value: object) -> str:
 
 def show_notes(notes: Iterable[str]) -> None:
     """Print notes; those that differ by spectrum, file or number only are told once."""
-    groups: dict[str, list[str]] = {}
-    for note in dict.fromkeys(notes):
-        about = note.split(": ", 1)[-1]
-        groups.setdefault(re.sub(r"\d[\d.e+-]*", "#", about), []).append(note)
-    for alike in list(groups.values())[:_MOST_NOTES]:
-        more = f" (and {len(alike) - 1} more like this)" if len(alike) > 1 else ""
-        say(f"note: {alike[0]}{more}")
-    if len(groups) > _MOST_NOTES:
-        say(f"... and {len(groups) - _MOST_NOTES} more kinds of notes")
+    notes = list(notes)
+    for note in told_once(notes)[:_MOST_NOTES]:
+        say(f"note: {note}")
+    if (kinds := len(told_once(notes))) > _MOST_NOTES:
+        say(f"... and {kinds - _MOST_NOTES} more kinds of notes")
 
 
 @contextmanager
@@ -123,3 +120,48 @@ def progress(task: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=console, transient=True) as bar:
         number = bar.add_task(task, total=None)
         yield lambda done, total: bar.update(number, completed=done, total=total)
+
+
+@contextmanager
+def stages(*tasks: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a hook (done, total) for work of several stages; the next begins where the total changes.
+
+    The last of the names goes with the last stage, whether or not there was one before.
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda done, total: None
+        return
+    columns = (
+        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
+        *(TextColumn("{task.fields[rate]}"), TimeRemainingColumn()),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        numbers: dict[int, TaskID] = {}
+
+        def hook(done: int, total: int) -> None:
+            if total not in numbers:
+                numbers[total] = bar.add_task(tasks[min(len(numbers), len(tasks) - 1)], total=total, rate="")
+            number = numbers[total]
+            bar.update(number, completed=done)
+            speed = bar.tasks[bar.task_ids.index(number)].speed
+            bar.update(number, rate="" if speed is None else f"{speed:.3g}/s")
+
+        yield hook
+
+
+@contextmanager
+def named_stages() -> Iterator[Callable[[str, int, int], None]]:
+    """Give a hook (stage, done, total) that shows what is being done, as long as someone watches."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda stage, done, total: None
+        return
+    columns = TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True) as bar:
+        number = bar.add_task("", total=None)
+
+        def tell(stage: str, done: int, total: int) -> None:
+            bar.update(number, description=stage, completed=done, total=total or None)
+
+        yield tell

@@ -28,6 +28,8 @@ KINDS = ("ZARC", "Cole-Davidson", "Havriliak-Negami")
 
 N_SERIES = 3  # R_inf, L_0, 1/C_0 stand before the elements' ln R, ln tau, alpha, beta
 N_PARAMETERS = N_SERIES + 4 * MAX_ELEMENTS
+_STEP = 1e-3
+"""Of a difference quotient, in standard uncertainties of the parameter."""
 _UNITS = {"R": "ohm", "tau": "s", "alpha": "1", "beta": "1", "R_inf": "ohm", "L_0": "H", "C_0": "F"}
 
 
@@ -275,6 +277,35 @@ class ElementFit:
             log_low, log_high = np.log(low), np.log(high)
         return core.element_integrals(self.parameters, self._flat_covariance, log_low, log_high)
 
+    def cell_covariance(self, edges: ArrayLike, spectrum: int) -> FloatArray:
+        """Give the covariance of the averages of γ over cells, of one spectrum, by linear propagation.
+
+        Parameters
+        ----------
+        edges : array_like, shape [cell + 1]
+            In s, increasing.
+        spectrum : int
+
+        Returns
+        -------
+        ndarray, shape [cell, cell]
+            Ohm² per unit ln(tau) squared.
+        """
+        log_edges = np.log(positive("edges", edges))
+        low, high = log_edges[:-1].copy(), log_edges[1:].copy()
+        covariance = self.covariance[spectrum]
+        free = np.flatnonzero(np.isfinite(self._u[spectrum]))
+        free = free[free >= N_SERIES]  # the others are not in γ
+        if free.size == 0:
+            return np.zeros((low.size, low.size))
+        step = np.zeros((free.size, N_PARAMETERS))
+        step[np.arange(free.size), free] = np.minimum(_STEP * self._u[spectrum, free], _STEP)
+        # away from the bound 1 of alpha and beta, where the formulas end
+        moved = self.parameters[spectrum] - np.concatenate([np.zeros_like(step), step])
+        R, _ = core.element_integrals(moved, np.zeros((len(moved), N_PARAMETERS**2)), low, high)
+        slope = (R[: free.size] - R[free.size :]) / (step.sum(axis=1)[:, None] * (high - low))
+        return np.asarray(slope.T @ covariance[np.ix_(free, free)] @ slope)
+
     @property
     def R_pol(self) -> FloatArray:
         """Sum of all resistances in ohm [spectrum]."""
@@ -357,7 +388,7 @@ class ElementFit:
         return intervals
 
     def to_frame(self) -> pd.DataFrame:
-        """Give the elements as a table: one row for each, with `spectrum`, `element`, kind, parameters and u_."""
+        """Give the elements as a table: a row for each with its spectrum, kind, parameters and their uncertainties."""
         import pandas as pd
 
         spectrum, element = np.nonzero(self.kind >= 0)

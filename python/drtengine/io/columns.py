@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # Quantity: its dimension, and its names with everything but letters, digits, "'", "|" and "-" removed.
 _QUANTITIES: dict[str, tuple[str, str]] = {
@@ -25,14 +26,15 @@ _QUANTITIES: dict[str, tuple[str, str]] = {
         "absoluteimpedance impedancemagnitude zmagnitude",
     ),
     "phase": ("angle", "phase phasez zphase zphz phz phaseangle theta thetaz phi arg argz"),
-    "time": ("time", "time elapsedtime testtime times"),
+    "time": ("time", "time elapsedtime testtime times uts"),
     "cycle": ("number", "cycle cyclenumber cyclenr cycleno cycleindex cyclecount cyc"),
-    "voltage": ("voltage", "ewe voltage potential vdc edc dcpotential dcvoltage"),
+    "voltage": ("voltage", "e ewe voltage potential vdc edc dcpotential dcvoltage"),
     "current": ("current", "i current idc dccurrent"),
     "temperature": ("temperature", "temperature temp ambienttemperature celltemperature"),
 }
 _BY_NAME = {name: quantity for quantity, (_, names) in _QUANTITIES.items() for name in names.split()}
 
+_COORDINATES = ("time", "cycle", "voltage", "current", "temperature", "soc", "branch", "cell", "area", "date")
 _UNITS: dict[str, tuple[str, float]] = {
     "°": ("angle", math.pi / 180),
     "º": ("angle", math.pi / 180),
@@ -62,8 +64,10 @@ _PREFIXED_UNITS = {
     "a": "current",
     "amp": "current",
     "amps": "current",
+    "ampere": "current",
     "s": "time",
     "sec": "time",
+    "second": "time",
     "seconds": "time",
 }
 PREFIXES = {
@@ -82,6 +86,8 @@ PREFIXES = {
     "G": 1e9,
 }
 
+LONGEST_NAME = 60
+"""Longer cells are no names: patterns would take minutes on the longest lines of some file."""
 _UNIT_IN_NAME = (
     re.compile(r"^(?P<name>.+?)\s*[(\[{]\s*(?P<unit>[^()\[\]{}]+?)\s*[)\]}]$"),  # Z' (ohm), Phase [deg]
     re.compile(r"^(?P<name>.+?)\s*/\s*(?P<unit>[^/]+)$"),  # Re(Z)/Ohm, Frequency / Hz
@@ -123,6 +129,12 @@ class Column:
 
 def understand(name: str, index: int = 0) -> Column | None:
     """Tell what a column name means, or None if it is not the name of a known quantity in a known unit."""
+    column = _understand(name)
+    return column if column is None or index == 0 else replace(column, index=index)
+
+
+@functools.lru_cache(maxsize=4096)  # files of one campaign have the same names
+def _understand(name: str) -> Column | None:
     clean = name.strip().translate(_SAME_CHARACTERS)
     clean = re.sub(r"^data:\s*", "", clean, flags=re.IGNORECASE)
     bare, unit = split_unit(clean)
@@ -134,12 +146,24 @@ def understand(name: str, index: int = 0) -> Column | None:
     dimension, factor, per_area = unit or (_QUANTITIES[quantity][0], 1.0, False)
     if dimension != _QUANTITIES[quantity][0]:
         return None
-    return Column(index, name.strip(), quantity, -factor if minus else factor, unit is not None, per_area)
+    return Column(0, name.strip(), quantity, -factor if minus else factor, unit is not None, per_area)
+
+
+def coordinate_of(name: str) -> tuple[str, float]:
+    """Return what a column is called as a coordinate, and the factor to V, A, s or °C: "E (mV)" is voltage, 0.001."""
+    column = understand(name)
+    if column is not None and column.quantity in _COORDINATES:
+        return column.quantity, column.factor
+    bare, unit = split_unit(name.strip())
+    if unit is not None and unit[0] == "temperature" and bare.strip() in ("T", "t"):
+        return "temperature", unit[1]
+    lower = name.strip().lower()
+    return (lower if lower in _COORDINATES else name.strip()), 1.0
 
 
 def split_unit(name: str) -> tuple[str, tuple[str, float, bool] | None]:
     """Split "Re(Z)/Ohm" into "Re(Z)" and what its unit means."""
-    for pattern in _UNIT_IN_NAME:
+    for pattern in _UNIT_IN_NAME if len(name) <= LONGEST_NAME else ():
         match = pattern.match(name)
         unit = parse_unit(match["unit"]) if match else None
         if match and unit:
@@ -217,7 +241,7 @@ def understand_wide(names: Sequence[str]) -> WideColumns | None:
     """
     parts: dict[str, dict[float, Column]] = {"re": {}, "im": {}}
     for index, name in enumerate(names):
-        match = _FREQUENCY_IN_NAME.match(name.strip())
+        match = _FREQUENCY_IN_NAME.match(name.strip()) if len(name) <= LONGEST_NAME else None
         column = understand(match["name"], index) if match else None
         if match is None or column is None or column.quantity not in parts:
             continue

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import UnreadableFile
 from ..spectrum import Spectrum
+from .beside import cut_columns, side_by_side, title_above
 from .columns import (
     WideColumns,
+    coordinate_of,
     hold_impedance,
     parse_unit,
     required_columns,
-    understand,
     understand_all,
     understand_wide,
 )
+from .metadata import complete, known
 from .registry import Reader
 from .sweeps import as_complex, spectra_from_table, unit_notes
-from .text import Layout, Table, build_table, decode, read_lines, split_cells, to_number
+from .text import Layout, Table, build_table, decode_head, looks_like_number, read_lines, split_cells, to_number
 
 _SEPARATORS = ("\t", ";", ",", None)
 _MAY_BE_HEADER = re.compile(r"freq|hz|\bf\b|re.*im", re.IGNORECASE)
 _HEADERLESS = ("frequency / Hz", "Z' / ohm", "Z'' / ohm")
+NOT_READ, _ONLY_TITLES = "nothing above it was read", "above it only the titles were read"
 _WHAT_IS_NEEDED = (
     "needed are a column of frequency with Z' and Z'', or with |Z| and phase, under names such as "
     "'Frequency / Hz', 'Re(Z)/Ohm', '-Im(Z)/Ohm' (or three columns f, Z', Z'' without a header)"
@@ -46,19 +50,44 @@ def read_delimited(path: Path) -> list[Spectrum]:
     UnreadableFile
         If there is no such table, or one of its lines cannot be read.
     """
-    lines = read_lines(path)
+    return spectra_of_lines(path, read_lines(path))
+
+
+def spectra_of_lines(path: Path, lines: Sequence[str]) -> list[Spectrum]:
+    """Read the spectra of a delimited text given as lines; `path` names it in messages."""
     for number, line in enumerate(lines):
-        if not _MAY_BE_HEADER.search(line):
+        header = _understand_header(line) if _MAY_BE_HEADER.search(line) else None
+        if header is None:
             continue
-        for separator in _SEPARATORS:
-            names = _header_cells(line, separator)
-            wide = understand_wide(names)
-            layout = Layout(path, lines, number + 1, separator, names)
-            if wide:
-                return _read_wide(layout, wide)
-            if hold_impedance(understand_all(names)[0]):
-                return _read_long(layout)
+        layout = Layout(path, lines, number + 1, header.separator, list(header.names))
+        if header.groups:
+            return _read_beside(layout, header.groups)
+        return _read_wide(layout, header.wide) if header.wide else _read_long(layout)
     return _read_headerless(path, lines)
+
+
+@dataclass(frozen=True)
+class _Header:
+    """A line that names the columns of impedance."""
+
+    separator: str | None
+    names: tuple[str, ...]
+    groups: list[list[int]]
+    """Columns of each spectrum, where they stand side by side."""
+    wide: WideColumns | None
+    """Columns named after frequencies, where each row is a spectrum."""
+
+
+@functools.lru_cache(maxsize=64)  # files of one campaign have the same header
+def _understand_header(line: str) -> _Header | None:
+    """Find the separator with which a line names columns of impedance, None if there is none."""
+    for separator in _SEPARATORS:
+        names = _header_cells(line, separator)
+        groups = side_by_side(names)
+        wide = None if groups else understand_wide(names)
+        if groups or wide or hold_impedance(understand_all(names)[0]):
+            return _Header(separator, tuple(names), groups, wide)
+    return None
 
 
 def _header_cells(line: str, separator: str | None) -> list[str]:
@@ -72,6 +101,18 @@ def _header_cells(line: str, separator: str | None) -> list[str]:
     while cells and not cells[-1].strip():
         cells.pop()
     return cells
+
+
+def _read_beside(layout: Layout, groups: Sequence[Sequence[int]]) -> list[Spectrum]:
+    """Read a table with several spectra side by side; a title above the columns of each becomes a coordinate."""
+    spectra = []
+    for group in groups:
+        title = next(filter(None, (title_above(layout, i) for i in group)), "")
+        found = _read_long(cut_columns(layout, group))
+        if title:
+            found = [replace(s, notes=[note.replace(NOT_READ, _ONLY_TITLES) for note in s.notes]) for s in found]
+        spectra += complete(found, known(title=title), [f"{len(groups)} spectra stand side by side"])
+    return spectra
 
 
 def _read_long(layout: Layout) -> list[Spectrum]:
@@ -90,8 +131,8 @@ def _read_long(layout: Layout) -> list[Spectrum]:
                 f"{layout.path}, line {start}: these units do not fit their columns: {', '.join(names)}"
             )
     if any(line.strip() for line in layout.lines[: layout.start - 1]):
-        notes.insert(0, f"the header is line {layout.start}; nothing above it was read")
-    if start - layout.start > (units is not None):
+        notes.insert(0, f"the header is line {layout.start}; {NOT_READ}")
+    if sum(bool(line.strip()) for line in layout.lines[layout.start : start]) > (units is not None):
         notes.append(f"nothing between the header and line {start + 1} was read" + (" but the units" if units else ""))
     table = build_table(replace(layout, start=start, names=names), required_columns(columns))
     return spectra_from_table(table, columns, notes)
@@ -102,11 +143,7 @@ def _first_data_line(layout: Layout, frequency: int) -> tuple[int, list[str] | N
     units = None
     for index in range(layout.start, min(layout.start + 4, len(layout.lines))):
         cells = split_cells(layout.lines[index], layout.separator)
-        try:
-            is_data = len(cells) > frequency and not np.isnan(to_number(cells[frequency], ","))
-        except ValueError:
-            is_data = False
-        if is_data:
+        if len(cells) > frequency and looks_like_number(cells[frequency]):
             return index, units
         if units is None and len(cells) > frequency and parse_unit(cells[frequency]):
             units = cells
@@ -148,13 +185,9 @@ def _coordinates(table: Table, indices: Sequence[int]) -> dict[str, list[float] 
         texts = table.text(index)
         if not name or not any(texts):
             continue
-        known, numbers = understand(name, index), table.numbers_or_none(index)
-        if numbers is None:
-            coordinates[name] = texts
-        elif known is None:
-            coordinates[name] = numbers.tolist()
-        else:
-            coordinates[known.quantity] = (numbers * known.factor).tolist()
+        numbers = table.numbers_or_none(index)
+        name, factor = coordinate_of(name) if numbers is not None else (name, 1.0)
+        coordinates[name] = texts if numbers is None else (numbers * factor).tolist()
     return coordinates
 
 
@@ -205,7 +238,13 @@ def _what_was_found(lines: Sequence[str], start: int) -> str:
 
 
 def _recognizes(path: Path, head: bytes) -> bool:
-    return path.suffix.lower() in READER.suffixes and decode(head) is not None
+    text = decode_head(head)
+    if not text or path.suffix.lower() in READER.suffixes:
+        return bool(text)
+    lines = [line for line in text.splitlines() if line.strip() and line.lstrip()[0] not in "#%"]
+    if lines and 3 in (_width_of_numbers(lines[0], separator) for separator in _SEPARATORS):
+        return True  # under whatever name
+    return any(_MAY_BE_HEADER.search(line) and _understand_header(line) for line in lines)
 
 
 READER = Reader(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,14 @@ import numpy as np
 from ..errors import UnreadableFile
 from ..spectrum import Spectrum
 from .columns import hold_impedance, required_columns, understand_all
+from .metadata import Coordinate, known, named_values, number, parse_date
 from .registry import Reader
 from .sweeps import spectra_from_table
-from .text import Layout, build_table, decode, read_lines
+from .text import Layout, build_table, decode_head, read_lines
 
 _FIRST_LINE = re.compile(r"(EC|BT)-Lab ASCII FILE")
 _HEADER_LENGTH = re.compile(r"Nb header lines\s*:\s*(\d+)")
+_NOT_TYPED = (0.0, 0.001)
 _BARE_COLUMNS = ("time/s", "cycle number", "freq/Hz", "Re(Z)/Ohm", "-Im(Z)/Ohm", "|Z|/Ohm", "Phase(Z)/deg")
 
 
@@ -25,7 +28,8 @@ def read_eclab(path: Path) -> list[Spectrum]:
 
     The header block may be missing, and even the line of column names if the seven columns are time, cycle,
     frequency, Re, -Im, |Z| and phase, which modulus and phase prove. Coordinates: cycle, time (s, start of
-    the sweep), voltage (V) and current (A) as means over the sweep where the file has them.
+    the sweep), voltage (V) and current (A) as means over the sweep where the file has them; date (the start of the
+    sweep by the computer's clock), area (cm²) and comment from the header.
 
     Raises
     ------
@@ -53,7 +57,17 @@ def read_eclab(path: Path) -> list[Spectrum]:
             "needed are freq/Hz, Re(Z)/Ohm and -Im(Z)/Ohm"
         )
     table = build_table(Layout(path, lines, start, "\t", names), required_columns(columns))
-    return spectra_from_table(table, columns, notes + remarks)
+    spectra = spectra_from_table(table, columns, notes + remarks)
+    header = named_values(lines[: start - 1], " : ")
+    begin = parse_date(header.get("Acquisition started on", ""), month_first=True)[0]  # so in every language
+    return [replace(s, coordinates={**_coordinates(header, begin, s), **s.coordinates}) for s in spectra]
+
+
+def _coordinates(header: Mapping[str, str], begin: np.datetime64 | None, spectrum: Spectrum) -> dict[str, Coordinate]:
+    """Collect what the header says; the area that EC-Lab writes where nobody typed one does not count."""
+    area, time = number(header.get("Electrode surface area")), spectrum.coordinates.get("time", 0.0)
+    date = None if begin is None else begin + np.timedelta64(round(float(time) * 1e6), "us")
+    return known(date=date, area=None if area in _NOT_TYPED else area, comment=header.get("Comments"))
 
 
 def _header_lines(path: Path, lines: Sequence[str]) -> int:
@@ -81,7 +95,7 @@ def _are_bare_columns(line: str) -> bool:
 
 
 def _recognizes(_path: Path, head: bytes) -> bool:
-    line = re.split(r"[\r\n]", decode(head) or "", maxsplit=1)[0]
+    line = re.split(r"[\r\n]", decode_head(head), maxsplit=1)[0]
     is_table = {"freq/Hz", "Re(Z)/Ohm", "-Im(Z)/Ohm"} <= {cell.strip() for cell in line.split("\t")}
     return is_table or bool(_FIRST_LINE.match(line)) or _are_bare_columns(line)
 

@@ -14,6 +14,9 @@ from ..spectrum import Spectrum
 ENTRY_POINTS = "drtengine.readers"
 """Group of entry points under which other packages offer a `Reader` each."""
 
+UNCALIBRATED = "the file holds uncalibrated impedance: compare with a table exported by the instrument's own software"
+"""Note of readers whose file may not hold the true impedance; `drtengine.read` warns of it."""
+
 
 @dataclass(frozen=True)
 class Reader:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import UnreadableFile
 from ..spectrum import MIN_POINTS, ComplexArray, FloatArray, IntArray, Spectrum
-from .columns import Column, required_columns
+from .columns import Column, coordinate_of, required_columns
 from .text import Table
+
+_LABELS = ("cell", "branch", "soc", "area")
+"""Coordinates that a table may give in each row."""
 
 _SAME_Z = 0.01
 """Re/Im and |Z|/phase that differ by more than this part of |Z| contradict each other (rounding does less)."""
@@ -22,8 +28,8 @@ _TYPICAL_SWEEP = 5
 def spectra_from_table(table: Table, columns: Mapping[str, Column], notes: Sequence[str]) -> list[Spectrum]:
     """Turn a table with one point a row into spectra, one per sweep.
 
-    Rows at 0 Hz (DC) are dropped and noted. A sweep ends where the cycle column changes, or where the
-    frequency turns back over more than half of the range it has swept.
+    Rows at 0 Hz (DC) are dropped and noted. A sweep ends where a column of cycles or labels (cell, branch, soc...)
+    changes, or where the frequency turns back over more than half of the range it has swept.
 
     Parameters
     ----------
@@ -49,23 +55,71 @@ def spectra_from_table(table: Table, columns: Mapping[str, Column], notes: Seque
             continue
         values[quantity] = numbers if column.factor == 1 else numbers * column.factor
     notes += unit_notes(columns)
+    return spectra_from_values(table.path, values, columns, notes, labels=_labels(table))
+
+
+def spectra_from_values(
+    path: Path,
+    values: Mapping[str, FloatArray],
+    columns: Mapping[str, Column],
+    notes: Sequence[str],
+    *,
+    labels: Mapping[str, NDArray[Any]] | None = None,
+) -> list[Spectrum]:
+    """Turn quantities [row] in Hz, ohm, rad, s, V and A into spectra; see `spectra_from_table`.
+
+    Parameters
+    ----------
+    path : Path
+        For messages.
+    values : mapping of str to ndarray, shape [row]
+    columns, notes
+        As in `spectra_from_table`.
+    labels : mapping of str to ndarray, shape [row], optional
+        Numbers or text that tell spectra apart, by the name of their coordinate.
+
+    Raises
+    ------
+    UnreadableFile
+        If every row is at 0 Hz.
+    """
+    notes, labels = list(notes), labels or {}
     dc = values["frequency"] == 0
     if dc.all():
-        raise UnreadableFile(f"{table.path}: all {dc.size} rows are at 0 Hz (DC); there is no impedance in it")
+        raise UnreadableFile(f"{path}: all {dc.size} rows are at 0 Hz (DC); there is no impedance in it")
     if dc.any():
         notes.append(f"dropped {dc.sum()} row(s) at 0 Hz (DC)")
         values = {quantity: column[~dc] for quantity, column in values.items()}
+        labels = {name: column[~dc] for name, column in labels.items()}
     Z, remarks = _impedance(values, columns)
     notes += remarks
-    starts, remarks = _sweep_starts(values["frequency"], values.get("cycle"))
+    changing = {**labels, "cycle": values["cycle"]} if "cycle" in values else labels
+    starts, remarks = _sweep_starts(values["frequency"], changing)
     notes += remarks
     if starts.size > 1:
         notes.append(f"split into {starts.size} sweeps")
     stops = [*starts[1:].tolist(), Z.size]
     return [
-        _sweep({quantity: column[a:b] for quantity, column in values.items()}, Z[a:b], notes)
+        _sweep(
+            {quantity: column[a:b] for quantity, column in values.items()},
+            {name: column[a:b] for name, column in labels.items()},
+            Z[a:b],
+            notes,
+        )
         for a, b in zip(starts.tolist(), stops, strict=True)
     ]
+
+
+def _labels(table: Table) -> dict[str, NDArray[Any]]:
+    """Return columns [row] of numbers or text that tell spectra apart, by the name of their coordinate."""
+    labels: dict[str, NDArray[Any]] = {}
+    for index, given in enumerate(table.names):
+        name, factor = coordinate_of(given)
+        if name not in _LABELS or name in labels:
+            continue
+        numbers = table.numbers_or_none(index)
+        labels[name] = np.array(table.text(index)) if numbers is None else numbers * factor
+    return {name: column for name, column in labels.items() if column.dtype.kind == "f" or column.any()}
 
 
 def unit_notes(columns: Mapping[str, Column]) -> list[str]:
@@ -79,9 +133,13 @@ def unit_notes(columns: Mapping[str, Column]) -> list[str]:
     return notes
 
 
-def _sweep(values: Mapping[str, FloatArray], Z: ComplexArray, notes: list[str]) -> Spectrum:
+def _sweep(
+    values: Mapping[str, FloatArray], labels: Mapping[str, NDArray[Any]], Z: ComplexArray, notes: list[str]
+) -> Spectrum:
     """Build one spectrum and its coordinates from the rows of one sweep."""
-    coordinates = {}
+    coordinates: dict[str, float | str] = {
+        name: column[0].item() for name, column in labels.items() if (column == column[0]).all()
+    }
     for quantity in ("cycle", "time"):
         if quantity in values:
             coordinates[quantity] = float(values[quantity][0])
@@ -89,7 +147,10 @@ def _sweep(values: Mapping[str, FloatArray], Z: ComplexArray, notes: list[str]) 
         known = values[quantity][~np.isnan(values[quantity])] if quantity in values else np.empty(0)
         if known.size:
             coordinates[quantity] = float(known.mean())
-    return Spectrum(values["frequency"], Z, coordinates=coordinates, point_time=values.get("time"), notes=notes)
+    time = values.get("time")
+    if time is not None and not (np.diff(time[~np.isnan(time)]) != 0).any():
+        time = None  # one time for all points is that of the sweep
+    return Spectrum(values["frequency"], Z, coordinates=coordinates, point_time=time, notes=notes)
 
 
 def _impedance(values: Mapping[str, FloatArray], columns: Mapping[str, Column]) -> tuple[ComplexArray, list[str]]:
@@ -131,15 +192,16 @@ def _phase_is_in_rad(modulus: FloatArray, phase: FloatArray, cartesian: ComplexA
     return bool(misfit[0] < misfit[1])
 
 
-def _sweep_starts(frequency: FloatArray, cycle: FloatArray | None) -> tuple[IntArray, list[str]]:
-    """Return the index of the first row of each sweep, and notes."""
+def _sweep_starts(frequency: FloatArray, changing: Mapping[str, NDArray[Any]]) -> tuple[IntArray, list[str]]:
+    """Return the index of the first row of each sweep, and notes; columns [row] that change start a new one."""
     edges = np.array([0, frequency.size])
     notes = []
-    if cycle is not None:
-        edges = np.concatenate([[0], np.flatnonzero(np.diff(cycle)) + 1, [frequency.size]])
-        if np.median(np.diff(edges)) < MIN_POINTS:
-            notes.append("the cycle column changes from row to row and was not used to split the table")
-            edges = np.array([0, frequency.size])
+    for name, column in changing.items():
+        changes = np.concatenate([[0], np.flatnonzero(column[1:] != column[:-1]) + 1, [column.size]])
+        if np.median(np.diff(changes)) < MIN_POINTS:
+            notes.append(f"the {name} column changes from row to row and was not used to split the table")
+        else:
+            edges = np.union1d(edges, changes)
     starts = [a + _turns(frequency[a:b]) for a, b in itertools.pairwise(edges)]
     return np.concatenate(starts).astype(np.intp), notes
 
@@ -151,6 +213,8 @@ def _turns(frequency: FloatArray) -> IntArray:
     span of the sweep so far (in decades), and is either one jump or the way back of an up-and-down sweep.
     """
     whole = np.zeros(1, dtype=np.intp)
+    if (frequency[1:] < frequency[:-1]).all() or (frequency[1:] > frequency[:-1]).all():
+        return whole
     rows = np.flatnonzero((frequency > 0) & np.isfinite(frequency))
     level = np.log(frequency[rows])
     steps = np.diff(level)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import functools
 import gzip
 import math
+import re
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,14 @@ from ..spectrum import FloatArray
 
 _GZIP = b"\x1f\x8b"
 _BLANK = ' \t\xa0;,"'
+
+_LIKE_A_NUMBER = re.compile(r"[-+]?[\d.,']*\d[\d.,']*(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf)", re.IGNORECASE)
+
+
+@functools.lru_cache(maxsize=1)  # every reader asks for the same head of a file
+def decode_head(head: bytes) -> str:
+    """Turn the first bytes of a file into text, "" if they are not text; a character cut at the end does not count."""
+    return decode(head) or decode(head[:-3]) or ""
 
 
 def decode(data: bytes) -> str | None:
@@ -77,6 +87,11 @@ def split_cells(line: str, separator: str | None) -> list[str]:
         return line.split(separator)
 
 
+def looks_like_number(cell: str) -> bool:
+    """Whether a cell holds a number, be it with signs between thousands."""
+    return bool(_LIKE_A_NUMBER.fullmatch(cell.strip()))
+
+
 def to_number(cell: str, decimal: str = ".") -> float:
     """Return the number in a cell, NaN for a blank one; ValueError if it holds something else."""
     cell = cell.strip()
@@ -107,16 +122,19 @@ class Table:
     line_numbers: list[int]
     decimal: str
     notes: list[str]
+    _parsed: dict[int, FloatArray] = field(default_factory=dict)
 
     def numbers(self, index: int) -> FloatArray:
         """Return column `index` [row], blank cells as NaN; ValueError or IndexError if it is not all numbers."""
-        column = [row[index] for row in self.cells]
-        if self.decimal == ",":
-            column = [cell.replace(",", ".") for cell in column]
-        try:
-            return np.array([float(cell) for cell in column])
-        except ValueError:
-            return np.array([to_number(cell) for cell in column])
+        if index not in self._parsed:
+            column = [row[index] for row in self.cells]
+            if self.decimal == ",":
+                column = [cell.replace(",", ".") for cell in column]
+            try:
+                self._parsed[index] = np.array([float(cell) for cell in column])
+            except ValueError:
+                self._parsed[index] = np.array([to_number(cell) for cell in column])
+        return self._parsed[index]
 
     def numbers_or_none(self, index: int) -> FloatArray | None:
         """Like `numbers`, but None if the column holds something else than numbers, or nothing at all."""
@@ -171,13 +189,41 @@ def build_table(layout: Layout, required: Sequence[int], *, sparse: bool = False
     numbered = [(number, line) for number, line in enumerate(layout.lines[start:], start + 1) if line.strip(_BLANK)]
     cells = [split_cells(line, layout.separator) for _, line in numbered]
     comma_cell = '"' if layout.separator == "," else ","  # without it no cell can hold a comma
-    decimal = _decimal_sign(path, cells, required) if any(comma_cell in line for _, line in numbered) else "."
-    table = Table(path, layout.names, cells, [number for number, _ in numbered], decimal, [])
+    decimal, notes = ".", []
+    if any(comma_cell in line or "'" in line for _, line in numbered):
+        notes = _remove_thousands(cells, required)
+        decimal = _decimal_sign(path, cells, required)
+        if decimal == "," and _may_be_thousands(cells, required):
+            notes.append("',' was taken as the decimal sign, but may stand between thousands: check the numbers")
+    table = Table(path, layout.names, cells, [number for number, _ in numbered], decimal, notes)
     if cells and not _all_numbers(table, required):
         table = _without_footer(table, required, sparse)
     if not table.cells:
         raise UnreadableFile(f"{path}, line {start}: no data row follows the header")
     return table
+
+
+def _remove_thousands(cells: list[list[str]], required: Sequence[int]) -> list[str]:
+    """Take the signs between thousands out of the required columns where nothing else can be meant; return notes.
+
+    "1,234.5", "1.234,5", "1,234,567" and "1'234" show such a sign; every other cell must agree with it.
+    """
+    column = [(row, i) for row in cells for i in required if i < len(row)]
+    texts = [row[i].strip() for row, i in column]
+    if not any("'" in t or ("," in t and "." in t) or t.count(",") > 1 or t.count(".") > 1 for t in texts):
+        return []
+    fitting = []
+    for sign, decimal in ((",", "."), (".", ","), ("'", "."), ("'", ",")):
+        number = re.compile(
+            rf"[-+]?(?:\d+|\d{{1,3}}(?:{re.escape(sign)}\d{{3}})+)?(?:{re.escape(decimal)}\d*)?(?:[eE][-+]?\d+)?"
+        )
+        if all(map(number.fullmatch, texts)):
+            fitting.append(sign)
+    if len({*fitting}) != 1:
+        return []
+    for (row, i), text in zip(column, texts, strict=True):
+        row[i] = text.replace(fitting[0], "")
+    return [f"{fitting[0]!r} between thousands was removed"]
 
 
 def _decimal_sign(path: Path, cells: list[list[str]], required: Sequence[int]) -> str:
@@ -193,6 +239,12 @@ def _decimal_sign(path: Path, cells: list[list[str]], required: Sequence[int]) -
             f"{path}: numbers hold both '.' and ','; save the file with one decimal sign and no thousands separator"
         )
     return "," if found[","] else "."
+
+
+def _may_be_thousands(cells: list[list[str]], required: Sequence[int]) -> bool:
+    """Whether every comma has three digits after it and the end of the number."""
+    texts = [row[i].strip() for row in cells for i in required if i < len(row)]
+    return all(re.fullmatch(r"[-+]?\d{1,3},\d{3}", text) for text in texts if "," in text)
 
 
 def _is_number(cell: str) -> bool:
@@ -225,7 +277,7 @@ def _without_footer(table: Table, required: Sequence[int], sparse: bool) -> Tabl
         raise UnreadableFile(
             f"{table.path}, line {table.line_numbers[0]}: {reasons[0]}; no data row follows the header"
         )
-    notes = []
+    notes = [*table.notes]
     if end < len(reasons):
         count, first = len(reasons) - end, table.line_numbers[end]
         notes.append(f"dropped {count} line(s) at the end that are no data rows, from line {first} ({reasons[end]})")

@@ -28,6 +28,8 @@ _STRINGS = 12
 _SETTINGS = 32
 _AMPLITUDE = 25
 _SECONDS_1970_TO_1980 = 315_532_800
+_LONGEST = 1e11  # s
+_AREA = re.compile(r"\s*(\d+(?:\.\d*)?(?:e[-+]?\d+)?)\s*cm", re.IGNORECASE)
 _NAME_CLASH = 0.005
 """A DC potential may differ by so many volts from the one in the file name before it is reported."""
 
@@ -39,6 +41,8 @@ class _Header:
     potential: str = ""
     current: str = ""
     temperature: str = ""
+    comment: str = ""
+    area: str = ""
     amplitude: float | None = None
     dc: FloatArray | None = None
     notes: list[str] = field(default_factory=list)
@@ -51,7 +55,8 @@ def read_zahner(path: Path) -> list[Spectrum]:
     of the sweep, measured twice. Coordinates: voltage (V) and current (A), the means of the recorded DC
     values or else those of the header; temperature (°C) if a sensor gave one; amplitude (V, or A in
     galvanostatic mode); time, the start in s since 1970-01-01 by the instrument's clock (its time zone is
-    not recorded). `point_time` is in the same seconds. The header wins over the file name.
+    not recorded), and date, the same; area (cm²) and comment where somebody gave them. `point_time` is in the
+    seconds of "time". The header wins over the file name.
 
     Raises
     ------
@@ -69,7 +74,7 @@ def read_zahner(path: Path) -> list[Spectrum]:
             f"kept points {first + 1} to {last + 1} of {frequency.size}, from one end of the frequency range to the "
             "other; the rest is the overlap at the start"
         )
-    point_time = seconds[kept] + _SECONDS_1970_TO_1980
+    point_time = np.where(np.isfinite(seconds), seconds, np.nan)[kept] + _SECONDS_1970_TO_1980
     if not np.isfinite(point_time).all():
         notes.append("the times of the points are broken and were not read")
     return [
@@ -83,19 +88,32 @@ def read_zahner(path: Path) -> list[Spectrum]:
     ]
 
 
-def _arrays(path: Path, data: bytes) -> FloatArray:
-    """Return frequency, modulus, phase and time [4, point] after checking that they can be right."""
-    if len(data) < _ARRAYS_AT:
-        raise UnreadableFile(f"{path}, byte {len(data)}: the file ends within its first {_ARRAYS_AT} bytes")
-    count = int.from_bytes(data[6:12], "big", signed=True) + 1
-    available = (len(data) - _ARRAYS_AT) // _BYTES_A_POINT
+def announced_points(path: Path, data: bytes, begin: int, width: int) -> int:
+    """Return the number of points, whose int48 n - 1 ends at byte `begin`, after checking that so many are there.
+
+    Raises
+    ------
+    UnreadableFile
+        If the file ends before, or holds fewer points of `width` bytes.
+    """
+    if len(data) < begin:
+        raise UnreadableFile(f"{path}, byte {len(data)}: the file ends within its first {begin} bytes")
+    count, at = int.from_bytes(data[begin - 6 : begin], "big", signed=True) + 1, begin - 6
+    available = (len(data) - begin) // width
+    kind = path.suffix.lower()
     if count < 1:
-        raise UnreadableFile(f"{path}, byte 6: {count} points announced; this is no .ism file or a corrupt one")
+        raise UnreadableFile(f"{path}, byte {at}: {count} points announced; this is no {kind} file or a corrupt one")
     if count > available:
         raise UnreadableFile(
-            f"{path}, byte {len(data)}: the file ends within its arrays: {count} points announced at byte 6, room for "
-            f"{available}; it was truncated, or is no .ism file"
+            f"{path}, byte {len(data)}: the file ends within its arrays: {count} points announced at byte {at}, room "
+            f"for {available}; it was truncated, or is no {kind} file"
         )
+    return count
+
+
+def _arrays(path: Path, data: bytes) -> FloatArray:
+    """Return frequency, modulus, phase and time [4, point] after checking that they can be right."""
+    count = announced_points(path, data, _ARRAYS_AT, _BYTES_A_POINT)
     arrays = np.frombuffer(data, ">f8", 4 * count, _ARRAYS_AT).reshape(4, count).astype(np.float64)
     frequency, modulus, phase, _ = arrays
     for row, (name, sound) in enumerate(
@@ -126,7 +144,8 @@ def _header(data: bytes, count: int) -> _Header:
                 raise ValueError(f"a text of {length} bytes at byte {at}")
             strings.append(data[at + 2 : at + 2 + length].decode("latin-1").swapcase())
             at += 2 + length
-        _, _, header.potential, header.current, header.temperature, *_ = strings
+        _, _, header.potential, header.current, header.temperature, _, *comments, header.area, _ = strings
+        header.comment = "\n".join(comment.strip() for comment in comments if comment.strip())
         settings = struct.unpack_from(f">{_SETTINGS}d", data, at + 2)
         header.amplitude = settings[_AMPLITUDE] / 1000
         at += 2 + 8 * _SETTINGS
@@ -141,9 +160,13 @@ def _header(data: bytes, count: int) -> _Header:
     return header
 
 
-def _coordinates(path: Path, header: _Header, kept: slice, point_time: FloatArray) -> dict[str, float | str]:
+def _coordinates(
+    path: Path, header: _Header, kept: slice, point_time: FloatArray
+) -> dict[str, float | str | np.datetime64]:
     """Collect what places the spectrum in a campaign; odd things are noted in the header."""
+    area = _AREA.match(header.area)
     found: dict[str, float | None] = {
+        "area": float(area[1]) if area else None,
         "voltage": _quantity(header.potential, "V"),
         "current": _quantity(header.current, "A"),
         "temperature": _quantity(header.temperature, "C"),
@@ -161,7 +184,13 @@ def _coordinates(path: Path, header: _Header, kept: slice, point_time: FloatArra
             header.notes.append(
                 f"the file name says {volts:g} V but the file holds {found['voltage']:.4g} V, which was used"
             )
-    return {name: value for name, value in found.items() if value is not None and np.isfinite(value)}
+    known: dict[str, float | str | np.datetime64] = {
+        name: value for name, value in found.items() if value is not None and np.isfinite(value)
+    }
+    begin = point_time.min()
+    if abs(begin) < _LONGEST:
+        known["date"] = np.datetime64(round(begin * 1e6), "us")
+    return known | ({"comment": header.comment} if header.comment else {})
 
 
 def _quantity(text: str, unit: str) -> float | None:
@@ -170,8 +199,13 @@ def _quantity(text: str, unit: str) -> float | None:
     return float(match[1]) * PREFIXES[match[2]] if match else None
 
 
-def _recognizes(path: Path, _head: bytes) -> bool:
-    return path.suffix.lower() == ".ism"
+def _recognizes(path: Path, head: bytes) -> bool:
+    if path.suffix.lower() == ".ism" or len(head) < _ARRAYS_AT + _BYTES_A_POINT:
+        return path.suffix.lower() == ".ism"
+    count = int.from_bytes(head[6:_ARRAYS_AT], "big", signed=True) + 1  # under another name: can these be frequencies?
+    here = min(count, (len(head) - _ARRAYS_AT) // 8)
+    frequency = np.frombuffer(head, ">f8", max(here, 0), _ARRAYS_AT)
+    return here > 2 and bool(((frequency > 1e-7) & (frequency < 1e9)).all())
 
 
 READER = Reader(

@@ -211,6 +211,16 @@ def fit_components(
     are those of the smoothed curve, so that an exponent comes out too low. To get the exponents of elements, fit
     elements to the impedance. Densities: Havriliak and Negami, Polymer 8, 161 (1967),
     doi:10.1016/0032-3861(67)90021-3.
+
+    Examples
+    --------
+    >>> import drtengine as dt
+    >>> frequency = np.geomspace(1e5, 1e-2, 71)
+    >>> cell = dt.simulate.Resistor(10) + dt.simulate.ZARC(50, 1e-3, 0.8) + dt.simulate.ZARC(20, 1e-1, 0.8)
+    >>> result = dt.fit_drt(dt.Spectrum(frequency, cell.impedance(frequency)), method="log")
+    >>> parts = dt.fit_components(result, shape="zarc")
+    >>> parts["R"].round().tolist()
+    [50.0, 20.0]
     """
     require_result("fit_components", result)
     options.check_choice("shape", shape, tuple(_SHAPES))

@@ -192,7 +192,7 @@ def find_peaks(
     >>> cell = dt.simulate.Resistor(10) + dt.simulate.ZARC(50, 1e-3, 0.8) + dt.simulate.ZARC(20, 1e-1, 0.8)
     >>> peaks = dt.find_peaks(dt.fit_drt(dt.Spectrum(frequency, cell.impedance(frequency))))
     >>> peaks.tau.round(4), peaks.R.round()
-    (array([0.001 , 0.0992]), array([50., 20.]))
+    (array([0.001 , 0.0994]), array([50., 20.]))
     """
     require_result("find_peaks", result)
     lowest = options.check_share("min_height", min_height), options.check_share("min_prominence", min_prominence)
@@ -209,6 +209,10 @@ def find_peaks(
             notes.append(f"{result.campaign.label(int(i))}: gamma has no maximum above zero in the measured window")
         found += shapes
     spectrum = np.array([shape.spectrum for shape in found], dtype=np.intp)
+    fastest, slowest = np.log(window[spectrum].reshape(-1, 2).T)
+    tops = np.array([shape.ln_tau for shape in found])
+    if outside := int(((tops < fastest) | (tops > slowest)).sum()):
+        notes.append(f"{outside} peak(s) stand outside of what was measured, marked in at_edge: their tau is a guess")
     ln_tau, height, curvature, left, right, prominence, saddle, width = (
         np.array([getattr(shape, name) for shape in found], dtype=np.float64) for name in _Shape._fields[1:9]
     )

@@ -173,6 +173,14 @@ def track_peaks(
     -----
     Linear assignment after Crouse, IEEE Trans. Aerosp. Electron. Syst. 52, 1679 (2016),
     doi:10.1109/TAES.2016.140952, as SciPy has it.
+
+    Examples
+    --------
+    >>> import drtengine as dt
+    >>> truth = dt.simulate.standin(branches=["discharge"])
+    >>> tracks = dt.track_peaks(dt.fit_drt(truth.campaign, method="log", capacitance=True), along="voltage")
+    >>> len(tracks)  # SEI, charge transfer, diffusion
+    3
     """
     if not isinstance(data, DrtResult | Peaks):
         raise InvalidInput(f"track_peaks() takes a DrtResult or the Peaks in it, got {type(data).__name__}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..basis import between_nodes
+from ..result import DrtResult
 from ..series import Branch, Selection, cell_edges
 from ..spectrum import FloatArray, IntArray
 from .figures import (
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 _POINTS_PER_NODE = 5
 """Points of a curve between two nodes of the basis."""
 _FILL = "#c6d9ec"
+_BAND_SHOWN = 2.0
+"""Up to how many times the highest gamma the axis of a panel follows a band."""
 _SHARE_OF_HIGHEST = 0.2
 """Height of the highest peak of a waterfall, as a share of the axis."""
 
@@ -41,10 +44,10 @@ def gamma(
     spectra: Selection = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw gamma over the relaxation time, exactly from the basis.
+    """Draw gamma over the relaxation time, exactly from the basis, with its band where the result has one.
 
     Outside a spectrum's measured window the curve is pale, and where no spectrum measured the ground is grey. The
-    axis ends above the highest gamma inside a window.
+    axis ends above the highest gamma inside a window, and may cut off a band that reaches far above it.
 
     Parameters
     ----------
@@ -70,14 +73,20 @@ def gamma(
     colours = paint(series, ax)
     tau, curves = _curves(result)
     low, high = window(result)
+    band = _band(result, tau)
     for i, colour in colours.items():
         inside = (tau >= low[i]) & (tau <= high[i])
+        if band is not None:
+            ax.fill_between(tau, band[0][i], band[1][i], where=inside, color=colour, alpha=0.25, lw=0)
         ax.plot(tau, curves[i], lw=0.8, color=colour, alpha=FAINT)
         ax.plot(tau, np.where(inside, curves[i], np.nan), lw=1.0, color=colour)
     ax.set_xlim(tau[0], tau[-1])
     decades(ax, "x")
     shown = list(colours)
     lowest, highest = _range(result, shown)
+    if band is not None and shown:
+        measured = (tau >= low[shown, None]) & (tau <= high[shown, None]) & np.isfinite(band[1][shown])
+        highest = max(highest, min(float(band[1][shown][measured].max(initial=0)), _BAND_SHOWN * highest))
     ax.set_ylim(1.05 * lowest, 1.08 * highest)
     if np.isfinite(low[shown]).any():
         for left, right in ((tau[0], np.nanmin(low[shown])), (np.nanmax(high[shown]), tau[-1])):
@@ -147,6 +156,13 @@ def _curves(result: Distributions) -> tuple[FloatArray, FloatArray]:
     """Smooth curves: tau with points between the nodes, and gamma there [spectrum, tau]."""
     tau = between_nodes(result.tau, _POINTS_PER_NODE)
     return tau, result.evaluate(tau)
+
+
+def _band(result: Distributions, tau: FloatArray) -> tuple[FloatArray, FloatArray] | None:
+    """Return the band of gamma at `tau`, None where the result has none."""
+    if isinstance(result, DrtResult) and result.gamma_low is not None:
+        return result.evaluate_band(tau)
+    return None
 
 
 def _range(result: Distributions, rows: IntArray | list[int]) -> tuple[float, float]:

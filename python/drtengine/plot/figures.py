@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,6 +25,8 @@ FAINT = 0.3
 """Opacity of what the data do not vouch for: points left out, gamma outside the measured window."""
 
 _MM_PER_INCH = 25.4
+_ROOM_FOR_LABEL = 0.27
+"""Inches that the label of a decade takes."""
 _UNITS = {"ohm": "Ω", "ohm cm2": "Ω cm²"}
 
 
@@ -92,6 +95,7 @@ def save(drawn: Figure | SubFigure | Axes, path: str | os.PathLike[str]) -> tupl
         finally:
             partial.unlink(missing_ok=True)
         written.append(final)
+        figure.set_layout_engine("none")  # it stands as laid out for the first format
     return written[0], written[1]
 
 
@@ -141,10 +145,15 @@ def _power_of_ten(axis: Axis) -> None:
     """Write the power of ten that large numbers share small, and as a power."""
     from matplotlib.ticker import ScalarFormatter
 
+    class PlainLabels(ScalarFormatter):
+        """Sets mathematics in the shared power alone: for every label that takes longer than drawing the figure."""
+
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return super().__call__(x, pos).removeprefix(r"$\mathdefault{").removesuffix("}$")
+
     axis.get_offset_text().set_fontsize(TICK_SIZE)
-    formatter = axis.get_major_formatter()
-    if isinstance(formatter, ScalarFormatter):
-        formatter.set_useMathText(True)
+    if type(axis.get_major_formatter()) is ScalarFormatter:
+        axis.set_major_formatter(PlainLabels(useMathText=True))
 
 
 def unit_label(unit: str) -> str:
@@ -157,7 +166,7 @@ def decades(ax: Axes, axis: Literal["x", "y"]) -> None:
 
     Call it when everything is drawn: an axis shorter than two decades has labels at 1, 2 and 5.
     """
-    from matplotlib.ticker import FuncFormatter, LogFormatterMathtext, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     getattr(ax, f"set_{axis}scale")("log")
     which = ax.xaxis if axis == "x" else ax.yaxis
@@ -166,7 +175,20 @@ def decades(ax: Axes, axis: Literal["x", "y"]) -> None:
         which.set_major_locator(LogLocator(subs=(1, 2, 5)))
         which.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     else:
-        which.set_major_locator(LogLocator(numticks=12))
-        which.set_major_formatter(LogFormatterMathtext())
+        box = ax.get_window_extent()
+        room = (box.width if axis == "x" else box.height) / ax.figure.dpi / _ROOM_FOR_LABEL
+        which.set_major_locator(LogLocator(numticks=max(3, min(12, int(room)))))
+        which.set_major_formatter(FuncFormatter(lambda value, _: _power(value)))
     which.set_minor_locator(LogLocator(subs=tuple(range(1, 10)), numticks=200))
     which.set_minor_formatter(NullFormatter())
+
+
+def _power(value: float) -> str:
+    """Write a power of ten; as text, since setting mathematics takes longer than drawing the figure."""
+    exponent = round(math.log10(value)) if value > 0 else 0
+    if value <= 0 or not math.isclose(value, 10.0**exponent, rel_tol=1e-6):
+        return ""
+    return f"10{str(exponent).translate(_SUPERSCRIPTS)}"
+
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

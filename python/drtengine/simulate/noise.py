@@ -25,9 +25,9 @@ def add_noise(
     level : float
         Relative size, 0.003 for 0.3 %.
     kind : {"proportional", "constant", "parts"}
-        The standard deviation: `level` times |Z| of the point, on both parts;
-        `level` times the median |Z| of the spectrum, on both parts of all its points;
-        or `level` times |Z'| on the real and `level` times |Z''| on the imaginary part.
+        The standard deviation: `level` times abs(Z) of the point, on both parts;
+        `level` times the median abs(Z) of the spectrum, on both parts of all its points;
+        or `level` times abs(Z') on the real and `level` times abs(Z'') on the imaginary part.
     seed : int or numpy.random.Generator
         The same seed gives the same noise; a generator is advanced.
 

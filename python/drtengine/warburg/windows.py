@@ -23,6 +23,7 @@ DOUBT = 1.5
 LARGEST_ERROR, LARGEST_DIFFERENCE_ERROR = 0.05, 0.04
 """Relative standard errors of sigma and of the difference of slopes above which nothing is said of a line."""
 
+_MARGIN = 1.01
 _LEAST_SPAN = 10**0.5 * 0.99  # in frequency: half a decade
 _NOISE_POINTS, _NOISE_TERMS = 6, 4
 _LEAST_NOISE = 5e-4  # of an instrument; below, a line would have to be straighter than any cell is
@@ -125,7 +126,7 @@ def find_line(x: FloatArray, Z: ComplexArray, noise: Noise) -> Line | None:
     Line or None
         None where no run of points is straight, of equal slopes, and long enough to say so.
     """
-    windows = _Windows.of(x, Z, noise)
+    windows = _Windows.promising(x, Z, noise)
     if windows.first.size == 0:
         return None
     return _longest(x, Z, noise, windows, windows.sound(windows.reduced)) or _longest(
@@ -188,11 +189,21 @@ class _Windows:
     reduced_free: FloatArray
 
     @classmethod
-    def of(cls, x: FloatArray, Z: ComplexArray, noise: Noise) -> _Windows:
-        """All windows of enough points and span."""
+    def promising(cls, x: FloatArray, Z: ComplexArray, noise: Noise) -> _Windows:
+        """All windows of enough points and span whose slopes may pass: most fall here, before the costly fits."""
         first, stop = np.triu_indices(x.size + 1, LEAST_POINTS)
         wide = x[stop - 1] >= x[first] * np.sqrt(_LEAST_SPAN)
-        return cls.over(x, Z, noise, first[wide], stop[wide])
+        first, stop = first[wide], stop[wide]
+        slopes, u_slope = _Sums(x / np.median(x), Z, first, stop).slopes()
+        u_slope = u_slope * np.sqrt(noise.variance(first, stop))
+        sigma, u_difference = slopes.mean(axis=0), np.sqrt(2) * u_slope
+        with np.errstate(divide="ignore", invalid="ignore"):
+            difference, u_difference = np.abs(slopes[0] - slopes[1]) / sigma, u_difference / sigma
+        # the limits of `sound`, a little wider, as these sums round otherwise
+        may = (sigma > 0) & (u_slope / np.sqrt(2) <= _MARGIN * LARGEST_ERROR * sigma)
+        may &= u_difference <= _MARGIN * LARGEST_DIFFERENCE_ERROR
+        may &= difference <= _MARGIN * np.maximum(MOST_DIFFERENCE, DOUBT * u_difference)
+        return cls.over(x, Z, noise, first[may], stop[may])
 
     @classmethod
     def over(cls, x: FloatArray, Z: ComplexArray, noise: Noise, first: IntArray, stop: IntArray) -> _Windows:
@@ -242,6 +253,13 @@ class _Sums:
         self.real = [within(weights * x**p * Z.real) for p in range(3)]
         self.imag = [within(-weights * x**p * Z.imag) for p in range(3)]
         self.total = within(weights * np.abs(Z) ** 2)
+
+    def slopes(self) -> tuple[FloatArray, FloatArray]:
+        """Slopes of Z' and of -Z'' on their own [part, window], and their standard error at unit variance [window]."""
+        middle = self.powers[1] / self.powers[0]
+        spread = np.maximum(self.powers[2] - middle * self.powers[1], np.finfo(float).tiny)
+        parts = [(part[1] - middle * part[0]) / spread for part in (self.real, self.imag)]
+        return np.stack(parts), 1 / np.sqrt(spread)
 
     def fit(self, terms: Sequence[tuple[tuple[float, int], tuple[float, int]]]) -> tuple[FloatArray, ...]:
         """Coefficients [window, term], inverse normal matrices [window, term, term], sums of squares [window]."""

@@ -1,0 +1,18 @@
+"""Whole analyses of campaigns: everything from files to processes and kinetics in one call."""
+
+from .analyze import Analysis, analyze
+from .comparison import Comparison, compare, read_analysis
+from .kinetics import Section
+from .settings import Settings, read_settings, settings_text
+
+__all__ = [
+    "Analysis",
+    "Comparison",
+    "Section",
+    "Settings",
+    "analyze",
+    "compare",
+    "read_analysis",
+    "read_settings",
+    "settings_text",
+]
