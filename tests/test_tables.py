@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -226,3 +227,13 @@ def test_workbooks_are_pointed_to_pandas(tmp_path: Path) -> None:
 def test_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(dt.UnreadableFile, match="cannot be opened"):
         dt.read_table(tmp_path / "nothing.csv")
+
+
+def test_packed_tables_are_read(tmp_path: Path) -> None:
+    text = "time/s,I/mA,Ecell/V\n" + "".join(f"{i},1,3.{i:02}\n" for i in range(20))
+    (tmp_path / "cell.csv").write_text(text)
+    (tmp_path / "cell.csv.gz").write_bytes(gzip.compress(text.encode()))
+    pd.testing.assert_frame_equal(dt.read_table(tmp_path / "cell.csv.gz"), dt.read_table(tmp_path / "cell.csv"))
+    (tmp_path / "half.csv.gz").write_bytes(gzip.compress(text.encode())[:40])
+    with pytest.raises(dt.UnreadableFile, match=r"half.csv.gz was packed by gzip and is damaged"):
+        dt.read_table(tmp_path / "half.csv.gz")

@@ -180,7 +180,7 @@ class Scanner {
   // that no lane waits for another one.
   std::vector<Index> climb(const std::vector<Index>& spectra, Index n_rc, KkLanes& lanes, KkLanes& alone) {
     std::vector<Index> going;
-    const Index all = static_cast<Index>(spectra.size());
+    const auto all = static_cast<Index>(spectra.size());
     for (Index first = 0; first < all; first += kVecWidth) {
       const Index count = std::min(kVecWidth, all - first);
       const auto spectrum_of = [&](Index lane) { return spectra[static_cast<std::size_t>(first + lane)]; };
