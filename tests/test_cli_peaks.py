@@ -179,7 +179,7 @@ def test_numbers_come_without_matplotlib(data: Path, tmp_path: Path, monkeypatch
     def require(module: str, extra: str) -> None:
         raise dt.MissingExtra(f"{module} is not installed")
 
-    monkeypatch.setattr("drtengine.cli.output.require", require)
+    monkeypatch.setattr("drtengine.report.figures.require", require)
     done = run("peaks", data, "-o", tmp_path / "out")
     assert done.exit_code == 0
     assert names(tmp_path / "out") == TABLES

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import store
-from ..errors import InvalidInput, MissingExtra, require
+from ..errors import InvalidInput
 from ..folders import whole_folder
+from ..report.figures import no_figures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,15 +116,6 @@ def write_result(result: DrtResult, folder: Path, along: str | None, processes: 
     plot.save(plot.nyquist(result, along=along, spectra=shown), folder / "nyquist")
     few = shown.size < len(result)
     return [f"the Nyquist plot shows {shown.size} of {len(result)} spectra, evenly chosen"] if few else []
-
-
-def no_figures() -> str | None:
-    """Say why figures cannot be drawn; None if they can."""
-    try:
-        require("matplotlib", "plot")
-    except MissingExtra as error:
-        return f"no figures: {error}"
-    return None
 
 
 def write_check(result: KkResult, folder: Path, along: str | None) -> list[str]:

@@ -11,9 +11,10 @@ from ..errors import InvalidInput
 from ..peaks import DEFAULT_PROCESSES, Peaks, Processes, Tracks
 from ..peaks.processes import check_processes
 from ..plot.figures import unit_label
+from ..report.figures import no_figures
 from ..result import DrtResult
 from . import terminal
-from .output import RESULT, no_figures, write_table
+from .output import RESULT, write_table
 
 SILICON = "silicon"
 """Name of the processes that the library knows."""
