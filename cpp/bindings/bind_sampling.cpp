@@ -38,8 +38,8 @@ py::dict draw_log(const py::dict& problem, const DoubleArray& functionals, const
   LogPrior own;
   if (numbers.size() == 6) own = {numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5]};
   const SamplingOptions options = options_of(sampling, p.options);
-  return to_dict(without_gil(
-      [&] { return sample_log(p.design, p.spacing(), p.Z, p.weights, functionals_view, own, options); }));
+  return to_dict(
+      without_gil([&] { return sample_log(p.design, p.spacing(), p.Z, p.weights, functionals_view, own, options); }));
 }
 
 py::dict draw_ridge(const py::dict& problem, const DoubleArray& lambda, const DoubleArray& coefficients,

@@ -120,8 +120,7 @@ void Samples::put(Index spectrum, const RowMatrix& draws, const std::vector<Mixi
     high(spectrum, i) = quantile(column, options.upper);
   }
   if (options.keep) {
-    curves.middleRows(spectrum * options.n_draws, options.n_draws) =
-        draws.topLeftCorner(options.n_draws, n_nodes);
+    curves.middleRows(spectrum * options.n_draws, options.n_draws) = draws.topLeftCorner(options.n_draws, n_nodes);
     numbers.middleRows(spectrum * options.n_draws, options.n_draws) =
         draws.topRightCorner(options.n_draws, draws.cols() - n_nodes);
   }

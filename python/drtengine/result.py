@@ -151,18 +151,8 @@ class DrtResult:
     sampling: Sampling | None = None
 
     def __post_init__(self) -> None:
-        arrays = (
-            "method",
-            "weighting",
-            "coefficients",
-            "gamma",
-            "gamma_low",
-            "gamma_high",
-            "samples",
-            "status",
-            "used",
-            "outliers",
-        )
+        curves = ("coefficients", "gamma", "gamma_low", "gamma_high", "samples")
+        arrays = ("method", "weighting", *curves, "status", "used", "outliers")
         for name in (*arrays, *_PER_SPECTRUM):
             if getattr(self, name) is not None:
                 getattr(self, name).flags.writeable = False

@@ -13,9 +13,9 @@ namespace drtengine {
 inline constexpr Index kChains = 8;
 
 struct SamplingOptions {
-  Index n_draws = 3000;              // of all chains together
+  Index n_draws = 3000;                 // of all chains together
   double lower = 0.025, upper = 0.975;  // quantiles
-  bool keep = false;                 // the draws themselves
+  bool keep = false;                    // the draws themselves
   std::uint64_t seed = 0;
   int n_threads = 1;
   KeepGoing keep_going;
@@ -41,10 +41,10 @@ bool has_mixed(const std::vector<Mixing>& columns);
 
 // Of every spectrum. NaN where status is not kOk.
 struct Samples {
-  RowMatrix low, high;        // [spectrum, quantity]
-  RowMatrix mean, deviation;  // [spectrum, quantity]
-  RowMatrix curves;           // [spectrum * draw, node] gamma; empty unless kept
-  RowMatrix numbers;          // [spectrum * draw, quantity - node]; empty unless kept
+  RowMatrix low, high;           // [spectrum, quantity]
+  RowMatrix mean, deviation;     // [spectrum, quantity]
+  RowMatrix curves;              // [spectrum * draw, node] gamma; empty unless kept
+  RowMatrix numbers;             // [spectrum * draw, quantity - node]; empty unless kept
   Vector ess_least, ess_median;  // [spectrum] over the nodes: effective number of draws
   Vector r_hat;                  // [spectrum] the largest
   Vector acceptance;             // [spectrum]
