@@ -153,3 +153,9 @@ def _put(smooth: CampaignFit, elements: ElementFit, chosen: BoolArray, level: fl
 def cell_edges(tau: FloatArray) -> FloatArray:
     """Return the ends of cells around relaxation times: half way, on a logarithmic axis, to the neighbours."""
     return np.asarray(np.exp(series.cell_edges(np.log(tau))))
+
+
+def around(elements: ElementFit, tau: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Give gamma of elements [spectrum, tau] and its uncertainty: the average around each tau where they increase."""
+    cells = tau.size > 1 and bool((np.diff(tau) > 0).all())
+    return elements.cell_average(cell_edges(tau)) if cells else elements.gamma(tau)

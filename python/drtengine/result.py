@@ -17,7 +17,7 @@ from ._native import ISA, core
 from .bands import log_normal
 from .basis import Basis, positive_array
 from .campaign import Campaign, frequency_grids
-from .choice import cell_edges
+from .choice import around
 from .elements import ElementFit
 from .errors import InvalidInput, Status
 from .joint import SERIES_VARIABLES, Series
@@ -255,7 +255,7 @@ class DrtResult:
         if ridge.any():
             values[ridge] = self._times(self.basis.values(at).T, np.flatnonzero(ridge))
         if self.elements is not None and summed.any():
-            values[summed] = _of_elements(self.elements, at)[0][summed]
+            values[summed] = around(self.elements, at)[0][summed]
         return values
 
     def evaluate_band(self, tau: ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -286,7 +286,7 @@ class DrtResult:
             between(self.tau, np.where(summed[:, None], np.nan, end), at) for end in (self.gamma_low, self.gamma_high)
         )
         if self.elements is not None and (known := summed & np.isfinite(self.gamma_low).all(axis=1)).any():
-            value, u = _of_elements(self.elements, at)
+            value, u = around(self.elements, at)
             low[known], high[known] = log_normal(value[known], u[known], self.options["band"])
         return low, high
 
@@ -481,12 +481,6 @@ class DrtResult:
             )
         except KeyError as error:
             raise InvalidInput(f"the dataset lacks {error} of a DrtResult") from error
-
-
-def _of_elements(elements: ElementFit, tau: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Give gamma [spectrum, tau] and its uncertainty: the average around each tau where they increase."""
-    cells = tau.size > 1 and bool((np.diff(tau) > 0).all())
-    return elements.cell_average(cell_edges(tau)) if cells else elements.gamma(tau)
 
 
 def _elements(array: Mapping[str, NDArray[Any]], campaign: Campaign, options: Mapping[str, Any]) -> ElementFit | None:
