@@ -102,10 +102,8 @@ TEST_CASE("the density of ln gamma is its definition, and its gradient is that o
     const auto f_of = [&](Index c) {
       return Vector(Vector::NullaryExpr(kNodes, [&](Index i) { return posterior.log_gamma(i, c); }));
     };
-    const double constant = value[0] - direct(example, fitted, prior, f_of(0));
-    for (Index c = 1; c < kChains; ++c) {
-      CHECK(value[static_cast<std::size_t>(c)] - direct(example, fitted, prior, f_of(c)) ==
-            within(constant, 0, 1e-6 * std::abs(value[0])));
+    for (Index c = 0; c < kChains; ++c) {
+      CHECK(value[static_cast<std::size_t>(c)] == within(direct(example, fitted, prior, f_of(c)), 1e-9));
     }
     const Panel slope = gradient;
     Panel scratch(z);
