@@ -109,6 +109,7 @@ def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     wait_for_end(process.pid)
+    process.communicate()  # closes the pipe
 
 
 def die_once(marker: str, start: int, stop: int) -> dt.Campaign:
