@@ -152,16 +152,8 @@ class DrtResult:
 
     def __post_init__(self) -> None:
         arrays = (
-            "method",
-            "weighting",
-            "coefficients",
-            "gamma",
-            "gamma_low",
-            "gamma_high",
-            "samples",
-            "status",
-            "used",
-            "outliers",
+            *("method", "weighting", "coefficients", "gamma", "gamma_low"),
+            *("gamma_high", "samples", "status", "used", "outliers"),
         )
         for name in (*arrays, *_PER_SPECTRUM):
             if getattr(self, name) is not None:
