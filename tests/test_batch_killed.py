@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +104,15 @@ def test_ctrl_c_stops_all_processes_and_the_store_goes_on(undisturbed: dt.BatchS
     wait_for_end(process.pid)
     assert not open_store(folder).is_complete
     assert_same_store(run_batch(lazy(COUNT), folder, chunk=CHUNK, n_processes=1, **RIDGE), undisturbed)
+
+
+@pytest.fixture(autouse=True)
+def leftovers_of_dead_workers() -> Iterator[None]:
+    """Joblib leaves the pipes of workers that died to the garbage collector, in whatever test that happens."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from matplotlib.colors import same_color
 from typer.testing import CliRunner, Result
 
 import drtengine as dt
+from csv_files import read_exactly
 from drtengine import plot, simulate
 from drtengine.circuits import parse_circuit
 from drtengine.cli import commands
@@ -117,7 +118,7 @@ def test_circuit_command_writes_everything(files: list[Path], tmp_path: Path) ->
         "circuit.csv", "circuit.nc", "circuit_parameters.png", "circuit_parameters.svg", "circuit_nyquist.png",
         "circuit_nyquist.svg"
     }  # fmt: skip
-    table = pd.read_csv(out / "circuit.csv", float_precision="round_trip")
+    table = read_exactly(out / "circuit.csv")
     expected = dt.fit_circuit(dt.read(files[:3]), RANDLES)
     np.testing.assert_array_equal(table["W1"], expected["W1"])
     assert "3 spectra: 3 ok" in done.output
@@ -137,7 +138,7 @@ def test_circuit_command_is_fit_circuit(files: list[Path], tmp_path: Path) -> No
         dt.read(files[:2]), RANDLES, fixed={"R0": 5}, guess={"R1": 50}, bounds={"C1": (1e-6, 1e-4)}, weights="unit",
         starts=2, warm_start=False, f_max=5e3, interval="profile",
     )  # fmt: skip
-    table = pd.read_csv(out / "circuit.csv", float_precision="round_trip")
+    table = read_exactly(out / "circuit.csv")
     for name in ("R1", "u_W1", "C1_low"):
         np.testing.assert_array_equal(table[name], expected.to_frame()[name])
 

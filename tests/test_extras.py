@@ -91,6 +91,6 @@ def test_every_extra_of_users_is_blocked_above() -> None:
     if not PYPROJECT.is_file():
         pytest.skip("pyproject.toml is not here")
     extras = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    for_users = set(extras) - {"all", "test", "bench", "dev", "docs"}
+    for_users = set(extras) - {"all", "test", "bench", "browser", "dev", "docs"}
     named = {requirement.split(">")[0].split("[")[0] for extra in for_users for requirement in extras[extra]}
     assert named <= {*OPTIONAL, "drtengine"}

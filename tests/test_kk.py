@@ -96,6 +96,7 @@ def test_mu_of_schonleber_on_a_cell(shared_data: Path, highest: float, points: i
     assert (r.n_rc[0], round(float(r.mu[0]), 4)) == (n_rc, mu)
 
 
+@pytest.mark.filterwarnings("ignore:.*uncalibrated:drtengine.DataWarning")
 def test_residuals_are_those_of_numpy_on_every_public_spectrum(shared_data: Path) -> None:
     spectra = public_spectra(shared_data)
     assert len(spectra) > 50

@@ -12,10 +12,9 @@ import pytest
 
 from drtengine import _native
 from drtengine._native import LEVELS
+from levels import USABLE
 
 BEST = importlib.import_module("drtengine._core_baseline").cpu_level
-BUILT = [level for level in LEVELS if importlib.util.find_spec(f"drtengine._core_{level}")]
-USABLE = [level for level in BUILT if LEVELS.index(level) <= LEVELS.index(BEST)]
 
 FIT = """
 import numpy as np, drtengine as dt

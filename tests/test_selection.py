@@ -11,10 +11,11 @@ from scipy.optimize import nnls
 
 import drtengine as dt
 from drtengine import Status, simulate
-from drtengine._native import LEVELS, core
+from drtengine._native import core
 from drtengine.basis import Basis
 from drtengine.options import SELECTORS
 from drtengine.selection import CRITERIA, LATTICE
+from levels import USABLE
 from test_ridge import Posed, frequencies, posed, problem, random_spectra
 
 GCV = CRITERIA.index("gcv")
@@ -184,7 +185,7 @@ def test_without_a_bound_the_evidence_is_the_likelihood():
     np.testing.assert_array_equal(evidence.chosen, ml.chosen)
 
 
-@pytest.mark.parametrize("isa", LEVELS[: LEVELS.index(core.cpu_level) + 1])
+@pytest.mark.parametrize("isa", USABLE)
 def test_scores_of_low_noise_and_uneven_weights(isa: str):
     """Modes that the data hardly see must not take away from the residual."""
     frequency = frequencies()
