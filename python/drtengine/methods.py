@@ -340,8 +340,8 @@ def _tail_notes(grids: list[GridProblem], arrays: dict[str, Any]) -> list[str]:
     unfinished: list[int] = []
     for grid in grids:
         slowest, last = grid.window[1], grid.basis.tau[-1]
-        beyond = arrays["coefficients"][grid.rows] @ grid.basis.integrals(slowest, max(slowest, last))
-        unfinished += grid.rows[beyond > TAIL * np.abs(arrays["R_pol"][grid.rows])].tolist()
+        beyond = arrays["coefficients"] @ grid.basis.integrals(slowest, max(slowest, last))
+        unfinished += grid.rows[(beyond > TAIL * np.abs(arrays["R_pol"]))[grid.rows]].tolist()
     if not unfinished:
         return []
     which = grids[0].campaign.label(unfinished[0]) if len(unfinished) == 1 else f"{len(unfinished)} spectra"

@@ -78,18 +78,17 @@ def select_points(
     notes = []
     f = campaign.frequency
     used = campaign.is_point
-    dc = used & (f == 0)
-    if dc.any():
+    if not (f[0] if campaign.is_shared else f).all() and (dc := used & (f == 0)).any():
         notes.append(f"{int(dc.sum())} point(s) at 0 Hz dropped, in {int(dc.any(axis=1).sum())} spectra")
         used = used & ~dc
+    nonzero = used
     if f_min is not None:
         used = used & ~(f < f_min)  # NaN stays and is found
     if f_max is not None:
         used = used & ~(f > f_max)
     if exclude is not None:
         used = used & ~_excluded(campaign, exclude)
-    left_out = int((campaign.is_point & ~used & ~dc).sum())
-    if left_out:
+    if used is not nonzero and (left_out := int((nonzero & ~used).sum())):
         notes.append(f"{left_out} point(s) left out by f_min, f_max or exclude")
     return used, notes
 
