@@ -271,6 +271,13 @@
     Plotly.react("plot-nyquist", traces, layout(400, { xaxis: axis(`Z′ / ${unit}`), yaxis: axis(`−Z″ / ${unit}`, { scaleanchor: "x", scaleratio: 1 }) }), CONFIG);
   }
 
+  // Of a logarithmic axis of less than a decade or so: 1, 2 and 5 written out, where Plotly shortens 0.5 to 5.
+  function plainTicks(values) {
+    const first = Math.floor(Math.log10(Math.min(...values))), last = Math.ceil(Math.log10(Math.max(...values))), ticks = [];
+    for (let power = first; power <= last; power++) for (const digit of [1, 2, 5]) ticks.push(Number(`${digit}e${power}`));
+    return { tickmode: "array", tickvals: ticks, ticktext: ticks.map(String) };
+  }
+
   function drawBode(i) {
     const order = points(i), f = pick(row("frequency", data.grid[i]), order), re = pick(row("Z_real", i), order), im = pick(row("Z_imag", i), order);
     const fr = pick(row("fit_real", i), order), fi = pick(row("fit_imag", i), order);
@@ -281,7 +288,7 @@
       Object.assign({ x: f, y: size(re, im), hovertemplate: `f = %{x:.4g} Hz<br>|Z| = %{y:.5g} ${unit}<extra></extra>` }, dots), Object.assign({ x: f, y: size(fr, fi) }, line),
       Object.assign({ x: f, y: phase(re, im), yaxis: "y2", showlegend: false, hovertemplate: "f = %{x:.4g} Hz<br>−phase = %{y:.4g}°<extra></extra>" }, dots), Object.assign({ x: f, y: phase(fr, fi), yaxis: "y2", showlegend: false }, line)];
     const sizes = size(re, im).filter((v) => v > 0), span = Math.log10(Math.max(...sizes) / Math.min(...sizes));
-    Plotly.react("plot-bode", traces, layout(400, { xaxis: logarithmic("f / Hz", { anchor: "y2", mirror: "all" }), yaxis: logarithmic(`|Z| / ${unit}`, { domain: [0.54, 1], dtick: span > 1.2 ? 1 : "D2", exponentformat: span > 1.2 ? "power" : "none" }),
+    Plotly.react("plot-bode", traces, layout(400, { xaxis: logarithmic("f / Hz", { anchor: "y2", mirror: "all" }), yaxis: logarithmic(`|Z| / ${unit}`, Object.assign({ domain: [0.54, 1] }, span > 1.2 ? {} : plainTicks(sizes))),
       yaxis2: axis("−phase / °", { domain: [0, 0.46] }) }), CONFIG);
   }
 
