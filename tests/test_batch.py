@@ -10,7 +10,7 @@ import pytest
 
 import drtengine as dt
 from batches import RIDGE, F, lazy, make, mixed
-from drtengine import BatchStore, Campaign, DrtResult, fit_drt, open_store, run_batch
+from drtengine import BatchStore, Campaign, DrtResult, InvalidInput, fit_drt, open_store, run_batch
 
 pytest.importorskip("zarr")
 pytest.importorskip("pyarrow")
@@ -113,6 +113,23 @@ def write_csv(path: Path, spectra: Campaign) -> None:
         rows = np.column_stack([spectrum.frequency, spectrum.Z.real, spectrum.Z.imag])
         header = "f/Hz,Re(Z)/Ohm,Im(Z)/Ohm"
         np.savetxt(path / f"cell{i}.csv", rows, delimiter=",", header=header, comments="", fmt="%.17g")
+
+
+def test_names_of_files_tell_coordinates(tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    write_csv(folder, make(0, 12))
+    first = sorted(folder.iterdir())[0]
+    first.rename(folder / "odd.csv")
+    store = run_batch(folder, tmp_path / "x.zarr", chunk=5, n_processes=1, pattern="cell{cycle:d}", **RIDGE)
+    expected = dt.read(folder, pattern="cell{cycle:d}").coordinates["cycle"]
+    np.testing.assert_array_equal(store.result().campaign.coordinates["cycle"], expected)
+    assert np.isnan(expected).sum() == 1
+    assert any("odd.csv: pattern 'cell{cycle:d}' does not fit the name" in note for note in store.notes)
+    with pytest.raises(InvalidInput, match="needs fields such as"):
+        run_batch(folder, tmp_path / "y.zarr", pattern="cell", **RIDGE)
+    with pytest.raises(InvalidInput, match="pattern"):  # begun with another one
+        run_batch(folder, tmp_path / "x.zarr", chunk=5, n_processes=1, pattern="cell{soc:d}", **RIDGE)
 
 
 def test_files_are_read_once_and_those_that_cannot_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

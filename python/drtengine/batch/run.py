@@ -23,7 +23,7 @@ from .manifest import BESIDE, Manifest, new_identity, plain, read_manifest, remo
 from .opened import BatchStore, require_zarr
 from .plan import BatchPlan, make_plan
 from .schedule import runner
-from .sources import source_of
+from .sources import Reading, source_of
 from .stages import begin, work
 
 _DEFAULTS = {
@@ -52,6 +52,7 @@ def run_batch(
     peaks: bool = False,
     processes: Mapping[str, tuple[float, float]] | None = None,
     format: str | None = None,
+    pattern: str | None = None,
     dry_run: bool = False,
     progress: Callable[[int, int], object] | None = None,
     **options: Any,
@@ -91,6 +92,9 @@ def run_batch(
         Ranges of tau in s to sum up (`integrate_processes`), for a table of their own.
     format : str, optional
         Name of the reader of all files, see `read`.
+    pattern : str, optional
+        What the names of files tell, such as ``"{cell}_{voltage}mV"``, see `read`. Files whose names do not fit are
+        inverted all the same, and noted.
     dry_run : bool
         Write nothing; try a few spectra, and return what would be done and how long it would take.
     progress : callable (done, total), optional
@@ -139,7 +143,7 @@ def run_batch(
     existing = read_manifest(folder)
     if existing is None and folder.exists() and not _is_empty(folder):
         raise InvalidInput(f"{folder} holds something that is no store of a batch; choose another folder")
-    source = source_of(data, folder, format)
+    source = source_of(data, folder, Reading(format, pattern))
     versions = {"drtengine": __version__, "instruction_set": ISA}
     manifest = Manifest(new_identity(), versions, asked, layout, source.fingerprint())
     if existing is not None:

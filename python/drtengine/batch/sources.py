@@ -6,10 +6,10 @@ import hashlib
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from ..campaign import Campaign
 from ..errors import DataWarning, InvalidInput, MissingExtra, UnreadableFile
 from ..io import read
+from ..io.assign import assign_pattern, fits
 from ..io.reading import find_files
 from ..options import check_count
 from ..spectrum import Spectrum, frozen_array
@@ -95,7 +96,14 @@ class Source(Protocol):
         """Give a few spectra, and how many there are in all as far as that is known."""
 
 
-def source_of(data: object, folder: Path, format: str | None) -> Source:
+class Reading(NamedTuple):
+    """How files are read: the name of the reader of all, and what their names tell; see `read`."""
+
+    format: str | None = None
+    pattern: str | None = None
+
+
+def source_of(data: object, folder: Path, reading: Reading) -> Source:
     """Tell what kind of input it is.
 
     Raises
@@ -103,6 +111,8 @@ def source_of(data: object, folder: Path, format: str | None) -> Source:
     InvalidInput
         If it is none that is known, or no file is there.
     """
+    if reading.pattern is not None:
+        fits(reading.pattern, "")  # one that makes no sense is told before anything is read
     if isinstance(data, Spectrum):
         data = Campaign.from_spectra([data])
     if isinstance(data, Campaign):
@@ -110,9 +120,9 @@ def source_of(data: object, folder: Path, format: str | None) -> Source:
     if isinstance(data, LazyCampaign):
         return LazySource(data)
     if isinstance(data, str | os.PathLike):
-        return FileSource(data, folder, format)
+        return FileSource(data, folder, reading)
     if isinstance(data, Sequence) and data and all(isinstance(one, str | os.PathLike) for one in data):
-        return FileSource(data, folder, format)
+        return FileSource(data, folder, reading)
     if isinstance(data, Iterable):
         return IteratorSource(data, folder)
     raise InvalidInput(
@@ -217,7 +227,7 @@ class PieceOfParts:
     folder: Path
     parts: tuple[tuple[int, int, int, int, tuple[str, ...]], ...]
     """For each part: first row, and the first after the last; its number, its rows, its files."""
-    format: str | None
+    reading: Reading
 
     def __call__(self) -> Campaign:
         """Read them."""
@@ -229,7 +239,7 @@ class PieceOfParts:
             return read_part(path)
         if not files:
             raise InvalidInput(f"{path} is gone, and an iterator cannot be asked again; begin anew in another folder")
-        campaign, _ = _read_all(files, self.format)
+        campaign, _ = _read_all(files, self.reading)
         if campaign is None or len(campaign) != rows:
             found = 0 if campaign is None else len(campaign)
             raise UnreadableFile(
@@ -245,7 +255,7 @@ class FileSource:
 
     paths: PathLike | Sequence[PathLike]
     folder: Path
-    format: str | None
+    reading: Reading
 
     def fingerprint(self) -> dict[str, Any]:
         """Go by names, sizes and times of change."""
@@ -256,7 +266,7 @@ class FileSource:
                 files[str(file)] = [stat.st_size, stat.st_mtime_ns]
             except OSError:
                 files[str(file)] = [-1, -1]
-        return {"kind": "files", "format": self.format, "files": files}
+        return {"kind": "files", **self.reading._asdict(), "files": files}
 
     def files(self) -> list[Path]:
         """List the files."""
@@ -268,7 +278,7 @@ class FileSource:
         files = [str(path) for path in self.files()]
         size = int(np.clip(len(files) // 32, 1, _MOST_FILES_IN_PART))
         groups = [tuple(files[at : at + size]) for at in range(0, len(files), size)]
-        tasks = [(self.folder, n, group, self.format, dict(options)) for n, group in enumerate(groups)]
+        tasks = [(self.folder, n, group, self.reading, dict(options)) for n, group in enumerate(groups)]
         found: dict[int, dict[str, Any]] = {}
         for number, content in run(_spool_files, tasks):
             found[number] = content
@@ -284,40 +294,50 @@ class FileSource:
 
     def bind(self, found: Mapping[str, Any]) -> Callable[[int, int], Piece]:
         """Find the parts that hold the spectra."""
-        return _cut_parts(self.folder, found["rows"], [tuple(g) for g in found["groups"]], self.format)
+        return _cut_parts(self.folder, found["rows"], [tuple(g) for g in found["groups"]], self.reading)
 
     def sample(self, count: int) -> tuple[Campaign, int | None]:
         """Read some files, evenly from all."""
         files = self.files()
         some = [files[i] for i in np.unique(np.linspace(0, len(files) - 1, min(8, len(files))).astype(int))]
-        campaign, skipped = _read_all(tuple(map(str, some)), self.format)
+        campaign, skipped = _read_all(tuple(map(str, some)), self.reading)
         if campaign is None:
             raise UnreadableFile(f"none of {len(some)} files tried can be read:\n  " + "\n  ".join(skipped))
         return campaign[:count], round(len(campaign) * len(files) / len(some))
 
 
-def _read_all(files: Sequence[str], format: str | None) -> tuple[Campaign | None, list[str]]:
+def _read_all(files: Sequence[str], reading: Reading) -> tuple[Campaign | None, list[str]]:
     """Read files one by one; give their spectra, and the reasons why some could not be read."""
     campaigns, skipped = [], []
     for file in files:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DataWarning)  # the notes of the campaign tell it too
-                campaigns.append(read(file, format=format))
+                campaigns.append(_with_pattern(read(file, format=reading.format), reading.pattern))
         except (UnreadableFile, MissingExtra) as error:
             reason = str(error).split("; known are ", 1)[0]  # once for every file is too often
             skipped.append(reason if reason.startswith(str(file)) else f"{file}: {reason}")
     return (join(campaigns) if campaigns else None), skipped
 
 
+def _with_pattern(campaign: Campaign, pattern: str | None) -> Campaign:
+    """Take coordinates from the name of the file of a campaign; where the pattern does not fit, a note says so."""
+    if pattern is None:
+        return campaign
+    if not fits(pattern, str(campaign.coordinates["file"][0])):
+        file = campaign.coordinates["file"][0]
+        return replace(campaign, notes=[*campaign.notes, f"{file}: pattern {pattern!r} does not fit the name"])
+    return assign_pattern(campaign, pattern)
+
+
 def _spool_files(
-    folder: Path, number: int, files: tuple[str, ...], format: str | None, options: Mapping[str, Any]
+    folder: Path, number: int, files: tuple[str, ...], reading: Reading, options: Mapping[str, Any]
 ) -> tuple[int, dict[str, Any]]:
     """Read a few files into a part of the spool, unless that was done before."""
     told = spool_path(folder) / f"{number:07d}.json"
     if told.exists():
         return number, read_json(told)
-    campaign, skipped = _read_all(files, format)
+    campaign, skipped = _read_all(files, reading)
     survey = None
     if campaign is not None:
         write_part(told.with_suffix(".npz"), campaign)
@@ -351,7 +371,7 @@ class IteratorSource:
 
     def bind(self, found: Mapping[str, Any]) -> Callable[[int, int], Piece]:
         """Find the parts that hold the spectra."""
-        return _cut_parts(self.folder, found["rows"], [()] * len(found["rows"]), None)
+        return _cut_parts(self.folder, found["rows"], [()] * len(found["rows"]), Reading())
 
     def sample(self, count: int) -> tuple[Campaign, int | None]:
         """Refuse: what was taken from an iterator would be missing later."""
@@ -367,7 +387,7 @@ class IteratorSource:
 
 
 def _cut_parts(
-    folder: Path, rows: Sequence[int], groups: Sequence[tuple[str, ...]], format: str | None
+    folder: Path, rows: Sequence[int], groups: Sequence[tuple[str, ...]], reading: Reading
 ) -> Callable[[int, int], Piece]:
     ends = np.cumsum(rows)
     starts = ends - rows
@@ -378,7 +398,7 @@ def _cut_parts(
             (int(max(start - starts[n], 0)), int(min(stop - starts[n], rows[n])), n, int(rows[n]), groups[n])
             for n in here
         )
-        return PieceOfParts(folder, parts, format)
+        return PieceOfParts(folder, parts, reading)
 
     return cut
 

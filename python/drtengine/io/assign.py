@@ -54,7 +54,7 @@ def assign_pattern(campaign: Campaign, pattern: str) -> Campaign:
     """
     expression, fields = _compile(pattern)
     files = _files(campaign)
-    matches = [expression.fullmatch(Path(file).stem) or expression.fullmatch(file) for file in files]
+    matches = [_match(expression, file) for file in files]
     if not any(matches):
         raise InvalidInput(f"pattern {pattern!r} fits no file name; the first is {files[0]!r}")
     notes = []
@@ -68,6 +68,15 @@ def assign_pattern(campaign: Campaign, pattern: str) -> Campaign:
         if field.factor != 1:
             notes.append(f"{field.name!r} of the file names multiplied by {field.factor:g}, for the unit after it")
     return _assign(campaign, columns, np.array([m is not None for m in matches]), "the file name", notes)
+
+
+def fits(pattern: str, file: str) -> bool:
+    """Whether a pattern fits the name of a file; see `assign_pattern`."""
+    return _match(_compile(pattern)[0], file) is not None
+
+
+def _match(expression: re.Pattern[str], file: str) -> re.Match[str] | None:
+    return expression.fullmatch(Path(file).stem) or expression.fullmatch(file)
 
 
 def assign_table(campaign: Campaign, table: CoordinateTable) -> Campaign:
