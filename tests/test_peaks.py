@@ -266,3 +266,23 @@ def test_an_unfinished_branch_makes_no_peak_that_is_not_marked(method: str) -> N
         assert any("does not end" in note for note in result.notes) != capacitance
         assert beyond.any() != capacitance
         assert any("outside of what was measured" in note for note in peaks.notes) != capacitance
+
+
+@pytest.mark.parametrize("kind", ["calibrated", "one-sided", "simultaneous"])
+def test_heights_have_their_intervals_from_a_pointwise_band(kind: str) -> None:
+    circuit = dt.simulate.benchmark_cases()["havriliak_negami"]
+    f = np.geomspace(1e5, 1e-2, 71)
+    Z = dt.simulate.add_noise(np.tile(circuit.impedance(f), (20, 1)), 0.01, seed=5)
+    result = dt.fit_drt(dt.Campaign.from_arrays(f, Z), method="log", band=0.95, band_kind=kind)
+    peaks = dt.find_peaks(result)
+    ends = result.evaluate_band(peaks.tau)
+    own = np.arange(len(peaks.spectrum))
+    taken = [np.allclose(getattr(peaks, name), end[peaks.spectrum, own], rtol=1e-6) for name, end in
+             zip(("gamma_low", "gamma_high"), ends, strict=True)]  # fmt: skip
+    assert taken == [kind != "simultaneous"] * 2
+    other = dt.find_peaks(result, level=0.9)  # the band is of another level
+    assert not np.allclose(other.gamma_low, ends[0][peaks.spectrum, own], rtol=1e-3)
+    if kind != "simultaneous":
+        tall = peaks.gamma > 5
+        top = circuit.gamma(np.geomspace(1e-3, 1e-1, 2000)).max()
+        assert np.mean((peaks.gamma_low[tall] <= top) & (top <= peaks.gamma_high[tall])) >= 0.8

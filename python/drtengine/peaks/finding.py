@@ -16,6 +16,7 @@ from ..campaign import Campaign
 from ..points import measured_window
 from ..posterior import INTEGRAL, PLACE, POINT, Spread, interval, spread
 from ..result import DrtResult
+from ..smooth import SMOOTH
 from ..spectrum import BoolArray, FloatArray, IntArray
 from .processes import check_processes, process_of
 from .tables import campaign_columns, dataset_of, require_result
@@ -181,6 +182,9 @@ def find_peaks(
 
     Notes
     -----
+    Where a smooth gamma (`method="log"`) has a band of the same `level`, heights have their interval from it: the
+    curve is flattened at sharp and crowded peaks, which an interval around it does not know (docs/uncertainty.md).
+
     A peak of ridge regularisation may be an artefact of its noise: compare `prominence` with `u_prominence`. Its
     width is at least that of the basis and the smoothing. What uncertainties count is said in
     `drtengine.posterior`; that of R is for the limits as they stand.
@@ -231,6 +235,7 @@ def find_peaks(
     u, blur = (part.reshape(5, -1) for part in (known.u, known.blur))
     numbers = (ln_tau, PLACE), (height, POINT), (R, INTEGRAL)
     ends = [interval(value, Spread(u[k], blur[k]), level, share) for k, (value, share) in enumerate(numbers)]
+    ends[1] = _within_band(result, spectrum, ln_tau, level, *ends[1])
     with np.errstate(over="ignore"):
         tau_low, tau_high = np.exp(ends[0][0]), np.exp(ends[0][1])
     return Peaks(
@@ -262,6 +267,25 @@ def find_peaks(
         unit=result.unit,
         notes=(*notes, *known.notes),
     )
+
+
+def _within_band(
+    result: DrtResult, spectrum: IntArray, ln_tau: FloatArray, level: float, low: FloatArray, high: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Take the intervals of heights from the band of a smooth gamma, which stands around a less flattened curve."""
+    from scipy.interpolate import CubicSpline
+
+    pointwise = result.options["band_kind"] in ("calibrated", "one-sided") and result.options["band"] == level
+    if result.gamma_low is None or result.gamma_high is None or not pointwise:
+        return low, high
+    low, high = low.copy(), high.copy()
+    x, of_band = np.log(result.tau), (result.gamma_low, result.gamma_high)
+    for i in np.unique(spectrum):
+        band = [end[i] for end in of_band]
+        if result.method[i] in SMOOTH and all((end > 0).all() for end in band):
+            here = spectrum == i
+            low[here], high[here] = (np.exp(CubicSpline(x, np.log(end))(ln_tau[here])) for end in band)
+    return low, high
 
 
 class _Shape(NamedTuple):
