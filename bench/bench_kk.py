@@ -1,4 +1,4 @@
-"""What does a Kramers-Kronig check cost, beside NumPy, impedance.py and pyimpspec?
+"""What does a Kramers-Kronig check cost, beside NumPy and impedance.py? (pyimpspec: `peers/compare.py`)
 
 200 and 20,000 spectra x 71 points, one thread, complex fit, both representations, weights 1/abs(Z). The peers are
 timed on a few of the same spectra, one after the other, as they work; they are skipped where they cannot be imported.
@@ -152,16 +152,3 @@ def bench_impedance_py(clock: Any, everything: np.ndarray) -> None:
 
     theirs = clock(whole, group=GROUP, label="impedance.py linKK", spectra=len(few), rounds=3)
     assert len(theirs) == PEER_SPECTRA
-
-
-def bench_pyimpspec(clock: Any, everything: np.ndarray) -> None:
-    """perform_kramers_kronig_test with its defaults."""
-    pyimpspec = pytest.importorskip("pyimpspec", reason="pip install pyimpspec")
-
-    def whole() -> Any:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            data = pyimpspec.DataSet(F, everything[0])
-            return pyimpspec.perform_kramers_kronig_test(data, num_procs=1)
-
-    clock(whole, group=GROUP, label="pyimpspec, defaults", rounds=1, warm=False)
