@@ -14,35 +14,39 @@
 
 from __future__ import annotations
 
-from . import simulate
+from typing import TYPE_CHECKING
+
 from ._version import __version__
-from .analysis import Analysis, Settings, analyze, compare
 from .basis import Basis
-from .batch import BatchPlan, BatchStore, LazyCampaign, open_store, run_batch
 from .campaign import Campaign
-from .circuits import CircuitResult, fit_circuit
-from .cv import CvResult, analyze_cv
-from .cycling import CyclingResult, expand, summarize_cycling
-from .diffusion import DiffusionComparison, compare_diffusion
 from .drt import fit_drt
 from .elements import ElementFit
 from .errors import DataWarning, DrtengineError, InvalidInput, MissingExtra, Status, UnreadableFile
-from .gitt import GittResult, fit_gitt
-from .ici import IciResult, fit_ici
-from .io import read, read_table, to_campaign
 from .joint import Series
-from .kk import KkLimits, KkResult, check_kk
-from .maps import compare_maps, map_gamma
-from .peaks import DEFAULT_PROCESSES, find_peaks, fit_components, integrate_processes, track_peaks
-from .report import write_comparison, write_report
-from .resistances import compare_resistances
 from .result import DrtResult
-from .samples import integrate_samples, locate_peak_samples
 from .sampling import Sampling
-from .scores import LambdaScores, lambda_scores
 from .spectrum import Spectrum
 from .store import load, save
-from .warburg import WarburgResult, fit_warburg
+
+if TYPE_CHECKING:
+    from . import simulate
+    from .analysis import Analysis, Settings, analyze, compare
+    from .batch import BatchPlan, BatchStore, LazyCampaign, open_store, run_batch
+    from .circuits import CircuitResult, fit_circuit
+    from .cv import CvResult, analyze_cv
+    from .cycling import CyclingResult, expand, summarize_cycling
+    from .diffusion import DiffusionComparison, compare_diffusion
+    from .gitt import GittResult, fit_gitt
+    from .ici import IciResult, fit_ici
+    from .io import read, read_table, to_campaign
+    from .kk import KkLimits, KkResult, check_kk
+    from .maps import compare_maps, map_gamma
+    from .peaks import DEFAULT_PROCESSES, find_peaks, fit_components, integrate_processes, track_peaks
+    from .report import write_comparison, write_report
+    from .resistances import compare_resistances
+    from .samples import integrate_samples, locate_peak_samples
+    from .scores import LambdaScores, lambda_scores
+    from .warburg import WarburgResult, fit_warburg
 
 __all__ = [
     "DEFAULT_PROCESSES",
@@ -110,5 +114,49 @@ __all__ = [
 ]
 
 
+_HOMES = {
+    name: module
+    for module, names in {
+        "analysis": "Analysis Settings analyze compare",
+        "batch": "BatchPlan BatchStore LazyCampaign open_store run_batch",
+        "circuits": "CircuitResult fit_circuit",
+        "cv": "CvResult analyze_cv",
+        "cycling": "CyclingResult expand summarize_cycling",
+        "diffusion": "DiffusionComparison compare_diffusion",
+        "gitt": "GittResult fit_gitt",
+        "ici": "IciResult fit_ici",
+        "io": "read read_table to_campaign",
+        "kk": "KkLimits KkResult check_kk",
+        "maps": "compare_maps map_gamma",
+        "peaks": "DEFAULT_PROCESSES find_peaks fit_components integrate_processes track_peaks",
+        "report": "write_comparison write_report",
+        "resistances": "compare_resistances",
+        "samples": "integrate_samples locate_peak_samples",
+        "scores": "LambdaScores lambda_scores",
+        "warburg": "WarburgResult fit_warburg",
+    }.items()
+    for name in names.split()
+}
+"""Public names whose modules are imported when they are first asked for, so that `import drtengine` stays quick."""
+
+_MODULES = ("simulate", *dict.fromkeys(_HOMES.values()))
+
+
 def __dir__() -> list[str]:
     return __all__
+
+
+if not TYPE_CHECKING:  # type checkers see the imports above, and that nothing else is here
+
+    def __getattr__(name: str) -> object:
+        """Import what was left for later."""
+        from importlib import import_module
+
+        if name in _HOMES:
+            value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+        elif name in _MODULES:
+            value = import_module(f".{name}", __name__)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value

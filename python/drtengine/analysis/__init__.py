@@ -1,9 +1,9 @@
 """Whole analyses of campaigns: everything from files to processes and kinetics in one call."""
 
-from .analyze import Analysis, analyze
 from .comparison import Comparison, compare, read_analysis
 from .kinetics import Section
 from .settings import Settings, read_settings, settings_text
+from .stages import Analysis, analyze
 
 __all__ = [
     "Analysis",

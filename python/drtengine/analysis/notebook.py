@@ -13,7 +13,7 @@ from ..markup import page
 from ..plot.figures import unit_label
 
 if TYPE_CHECKING:
-    from .analyze import Analysis
+    from .stages import Analysis
 
 
 def to_html(analysis: Analysis) -> str:
