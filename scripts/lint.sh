@@ -17,4 +17,4 @@ prefix=$(python -c 'import site; print(site.getsitepackages()[0])')
 cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Debug -DDRTENGINE_ISA=baseline -DCMAKE_UNITY_BUILD=OFF \
   -DCMAKE_PREFIX_PATH="$prefix;$(python -m pybind11 --cmakedir)" -DPython_EXECUTABLE="$(command -v python)" >"$build.log" 2>&1 ||
   { cat "$build.log"; exit 1; }
-git ls-files 'cpp/src/*.cpp' 'cpp/bindings/*.cpp' | xargs -P "$(nproc)" -n 3 clang-tidy --quiet -p "$build"
+git ls-files 'cpp/src/*.cpp' 'cpp/bindings/*.cpp' | xargs -P "$(env -u OMP_NUM_THREADS nproc)" -n 3 clang-tidy --quiet -p "$build"
