@@ -81,7 +81,7 @@ Index TruncatedNormal::next_wall(double& half_tangent) {
   const double first = *std::ranges::min_element(least);
   if (!(first < half_tangent)) return -1;
   half_tangent = first;
-  return std::find(arrival_.begin(), arrival_.end(), first) - arrival_.begin();
+  return std::ranges::find(arrival_, first) - arrival_.begin();
 }
 
 void TruncatedNormal::move(double half_tangent) {
