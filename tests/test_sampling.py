@@ -99,7 +99,10 @@ def test_a_random_walk_finds_the_same_distribution() -> None:
 
 
 def test_ranks_of_truths_from_the_prior_are_uniform() -> None:
-    spec = importlib.util.spec_from_file_location("sbc", Path(__file__).parents[1] / "bench" / "sbc.py")
+    script = Path(__file__).parents[1] / "bench" / "sbc.py"
+    if not script.is_file():
+        pytest.skip("the folder bench is not beside the tests")
+    spec = importlib.util.spec_from_file_location("sbc", script)
     assert spec is not None
     assert spec.loader is not None
     sbc = importlib.util.module_from_spec(spec)
