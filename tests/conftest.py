@@ -27,3 +27,15 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no measured data: set DRTENGINE_TEST_DATA to their folder (looked in {folder})")
     return folder
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw figures, but write empty files."""
+    from drtengine import plot
+
+    def save(_: object, path: Path) -> None:
+        for suffix in ("png", "svg"):
+            path.with_name(f"{path.name}.{suffix}").touch()
+
+    monkeypatch.setattr(plot, "save", save)

@@ -45,17 +45,6 @@ def files(tmp_path: Path) -> list[Path]:
     return paths
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw figures, but write empty files."""
-
-    def save(_: object, path: Path) -> None:
-        for suffix in ("png", "svg"):
-            path.with_name(f"{path.name}.{suffix}").touch()
-
-    monkeypatch.setattr(plot, "save", save)
-
-
 def test_warburg_lines_show_data_window_and_fit() -> None:
     result = dt.fit_warburg(campaign())
     ax = plot.warburg(result, spectrum=1)

@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 import drtengine as dt
 from csv_files import read_exactly
-from drtengine import plot, simulate
+from drtengine import simulate
 from drtengine.cli import analyze, commands, output, terminal  # noqa: F401  # analyze adds its command
 from drtengine.cli.demo import cells, misplacement
 
@@ -47,17 +47,6 @@ def files(tmp_path: Path) -> list[Path]:
         write_spectrum(folder / "cell10.csv", 30, FREQUENCY[:30]),
         write_spectrum(folder / "cell2.csv", 20),
     ]
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw figures, but write empty files."""
-
-    def save(_: object, path: Path) -> None:
-        for suffix in ("png", "svg"):
-            path.with_name(f"{path.name}.{suffix}").touch()
-
-    monkeypatch.setattr(plot, "save", save)
 
 
 def names(folder: Path) -> set[str]:

@@ -12,26 +12,17 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import drtengine as dt
-from drtengine import plot, simulate
+from drtengine import simulate
 from drtengine.analysis import read_settings
 from drtengine.cli import analyze
 from test_analysis import SPHERE, write_csv
 from test_report import files
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(analyze.app, [str(argument) for argument in arguments])
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw figures, but write empty files."""
-
-    def save(_: object, path: Path) -> None:
-        for suffix in ("png", "svg"):
-            path.with_name(f"{path.name}.{suffix}").touch()
-
-    monkeypatch.setattr(plot, "save", save)
 
 
 @pytest.fixture

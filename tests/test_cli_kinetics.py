@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner, Result
 
-from drtengine import plot, simulate
+from drtengine import simulate
 from drtengine.cli import kinetics
 
 SPHERE = {"sphere_radius": 5e-6}
@@ -23,17 +23,6 @@ def run(*arguments: object) -> Result:
 
 def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw figures, but write empty files."""
-
-    def save(_: object, path: Path) -> None:
-        for suffix in ("png", "svg"):
-            path.with_name(f"{path.name}.{suffix}").touch()
-
-    monkeypatch.setattr(plot, "save", save)
 
 
 def figures(kind: str) -> set[str]:

@@ -10,9 +10,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import drtengine as dt
-from drtengine import plot, simulate
+from drtengine import simulate
 from drtengine.cli import commands
 from drtengine.cli.processes import parse_processes
+
+pytestmark = pytest.mark.usefixtures("quick")
 
 FREQUENCY = np.geomspace(1e4, 1e-1, 41)
 NAMES = "fast=0:3e-3, slow one=2e-2:1"
@@ -21,17 +23,6 @@ TABLES = {"drt.nc", "peaks.csv", "tracks.csv"}
 
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(commands.app, [str(argument) for argument in arguments])
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw figures, but write empty files."""
-
-    def save(_: object, path: Path) -> None:
-        for suffix in ("png", "svg"):
-            path.with_name(f"{path.name}.{suffix}").touch()
-
-    monkeypatch.setattr(plot, "save", save)
 
 
 @pytest.fixture

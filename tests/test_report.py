@@ -18,7 +18,7 @@ import pytest
 import xarray as xr
 
 import drtengine as dt
-from drtengine import plot, report, simulate
+from drtengine import report, simulate
 from drtengine.analysis import Settings, read_settings
 from drtengine.report import methods, writing
 from drtengine.report.figures import longest
@@ -27,17 +27,6 @@ from test_analysis import SPHERE, campaign, spectrum, write_csv
 
 PROCESSES = {"fast": (1e-3, 0.1), "slow": (0.1, 10.0)}
 DAY = date(2026, 1, 2)
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw figures, but write empty files."""
-
-    def save(_: object, path: Path) -> None:
-        for suffix in ("png", "svg"):
-            path.with_name(f"{path.name}.{suffix}").touch()
-
-    monkeypatch.setattr(plot, "save", save)
 
 
 @pytest.fixture(scope="module")
