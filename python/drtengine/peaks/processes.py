@@ -182,7 +182,8 @@ def integrate_processes(
         R[elsewhere, k] = np.nan
         for start, end in np.unique(np.stack([low, high], axis=1)[~elsewhere], axis=0):
             alike = (low == start) & (high == end)
-            outside[alike, k] = R[alike, k] - result.coefficients[alike] @ _integrals(result.basis, start, end)
+            beyond = rows[k] - _integrals(result.basis, start, end)  # exactly zero where all of it was measured
+            outside[alike, k] = result.coefficients[alike] @ beyond
     known = spread(result, rows, lines=options.check_flag("lines", lines))
     if result.elements is not None and (summed := result.method == "elements").any():
         exact, u = result.elements.integrals(*np.clip(list(ranges.values()), result.tau[0], result.tau[-1]).T)
