@@ -22,8 +22,8 @@ import numpy as np
 from drtengine._native import core
 from drtengine.errors import DrtengineError
 
-SLOWEST = 60
-"""Seconds after which a call counts as hanging."""
+SLOWEST = 60.0
+"""Seconds of CPU after which a call counts as hanging; one that waits has ten times as long."""
 
 _N_NODES, _N_POINTS, _N_SPECTRA = 17, 12, 3
 _LOG_TAU = np.linspace(np.log(1e-4), np.log(1.0), _N_NODES)
@@ -173,7 +173,8 @@ def _changed_values(a: Any, rng: np.random.Generator) -> Any:
         case 2:
             a[rng.integers(len(a))] = value
         case _:
-            a *= value if np.isfinite(value) else -1.0
+            with np.errstate(over="ignore"):
+                a *= value if np.isfinite(value) else -1.0
     return a
 
 
@@ -270,7 +271,9 @@ def _tame(value: Any) -> bool:
         return False
 
 
-_MAY_BE_NAN = {"find_bands": {"factor", "u_R_inf"}, "sample_log": {"r_hat", "ess_least", "ess_median"}}
+_FEW_DRAWS = {"r_hat", "ess_least", "ess_median"}  # too few to tell
+_MAY_BE_NAN = {"find_bands": {"factor", "u_R_inf"}, "sample_log": _FEW_DRAWS, "sample_ridge": _FEW_DRAWS}
+_MAY_BE_NAN["fit_lin_kk"] = {2, 3, 5, 6}  # a time that stands still has no drift
 
 
 def _unsound(name: str, arguments: list[Any], answer: Any) -> str | None:
@@ -315,9 +318,9 @@ def _worker(first: int, step: int, last: int, to: int) -> None:
     with os.fdopen(to, "w", buffering=1) as file:
         for number in range(first, last, step):
             print(f"> {number}", file=file)
-            signal.alarm(SLOWEST)  # not caught: ends the process
+            for timer, seconds in ((signal.ITIMER_PROF, SLOWEST), (signal.ITIMER_REAL, 10 * SLOWEST)):
+                signal.setitimer(timer, seconds)  # not caught: ends the process
             outcome, problem = run_case(number, examples)
-            signal.alarm(0)
             print(f"< {outcome}", file=file)
             if problem:
                 print("! " + problem.replace("\n", "\n! "), file=file)

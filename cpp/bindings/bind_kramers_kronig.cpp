@@ -31,6 +31,7 @@ struct KkProblem {
 py::tuple fit_causal(const py::dict& problem, const DoubleArray& tau, Index n_cosines, bool leverage) {
   KkProblem p(problem);
   p.model.tau = vector_of(tau);
+  require(n_cosines == 0 || p.batch.time.size() > 0, "remainders are tested along the time");
   require(n_cosines >= 0 && n_cosines <= 2 * p.model.omega.size(), "more cosines than data");
   KkFits f = without_gil([&] { return fit_lin_kk(p.model, p.batch, n_cosines, leverage); });
   return py::make_tuple(to_numpy(std::move(f.elements)), to_numpy(std::move(f.residual)), to_numpy(std::move(f.rest)),
