@@ -74,3 +74,15 @@ def test_interrupt_tells_what_is_there(data: Path, tmp_path: Path, monkeypatch: 
     assert "12 of 12 spectra are in" in done.stderr
     monkeypatch.setattr(command, "run_batch", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
     assert "holds no result yet; the same command goes on" in run(data, "-o", tmp_path / "y.zarr", *OPTIONS).stderr
+
+
+def test_a_table_gives_coordinates(data: Path, tmp_path: Path) -> None:
+    table = tmp_path / "cells.csv"
+    table.write_text("file,soc\n" + "".join(f"cell{i},{i / 10}\n" for i in range(12)))
+    out = tmp_path / "cells.zarr"
+    assert run(data, "-o", out, *OPTIONS, "--coords", table).exit_code == 0
+    assert dt.open_store(out).result().campaign.coordinates["soc"].tolist() == [i / 10 for i in range(12)]
+    table.write_text("file,soc\ncell1,9\n")
+    again = run(data, "-o", out, *OPTIONS, "--coords", table)
+    assert again.exit_code == 2
+    assert "coordinates of cell1: soc 0.1 in the store, soc 9.0 now" in " ".join(again.output.split())
