@@ -83,6 +83,7 @@ class DrtResult:
         Integral of gamma over ln(tau): from the first to the last node, and over the measured window.
     lambda_ : ndarray, shape [spectrum]
         Strength of the penalty; for "log" the precision of the second differences of ln(gamma), if it were one.
+        For "elements" that of the smooth fit they were found from.
     noise : ndarray, shape [spectrum]
         Estimated standard deviation of Re and Im each, relative to abs(Z) where the weights are "modulus",
         to its geometric mean where they are "unit". NaN for "ridge", which has no estimate.

@@ -118,10 +118,8 @@ def monotone_between_nodes(tau: FloatArray, gamma: FloatArray, at: FloatArray) -
     return values
 
 
-def log_posterior(
-    A: FloatArray, n_free: int, gamma: FloatArray, lambda_: float, h: float
-) -> tuple[FloatArray, FloatArray]:
-    """Laplace's approximation for ln(gamma) at the nodes, one precision for all second differences.
+def log_covariance(A: FloatArray, n_free: int, gamma: FloatArray, lambda_: float, h: float) -> FloatArray:
+    """Covariance of ln(gamma) at the nodes by Laplace's approximation, one precision for all second differences.
 
     Parameters
     ----------
@@ -137,9 +135,7 @@ def log_posterior(
 
     Returns
     -------
-    covariance : ndarray, shape [node, node]
-    smoothing : ndarray, shape [node, node]
-        What the estimate loses of a departure of the true ln(gamma) from it: covariance times precision of the prior.
+    ndarray, shape [node, node]
     """
     n = gamma.size
     J = A * np.concatenate([gamma, np.ones(n_free)])
@@ -149,5 +145,4 @@ def log_posterior(
         P[i : i + 2, i : i + 2] += np.array([[1, -1], [-1, 1]]) / (h * END_SLOPE_ERROR) ** 2
     H = J.T @ J
     H[:n, :n] += P + ANCHOR * np.eye(n)
-    covariance = np.linalg.inv(H)[:n, :n]
-    return covariance, covariance @ P
+    return np.asarray(np.linalg.inv(H)[:n, :n])
