@@ -23,7 +23,8 @@ not to be, it is at least that of a smooth gamma of their shape, with the same w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,7 +35,7 @@ from .choice import cell_edges
 from .design import free_columns, stack_parts, stacked_weights
 from .errors import Status
 from .result import DrtResult
-from .smooth import SMOOTH, hats, log_covariance
+from .smooth import SMOOTH, hats, log_factor
 from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray
 
 _TINY = np.finfo(float).tiny
@@ -65,32 +66,18 @@ class Spread(NamedTuple):
 
 
 class _Posterior(NamedTuple):
-    """Of one spectrum, matrices [node, node].
+    """Of one spectrum.
 
     Attributes
     ----------
-    covariance : ndarray
-        Of the coefficients.
-    smoothing : ndarray or None
+    deviations : callable
+        Gives the standard uncertainties of sums from their rows [sum, node], and where to reckon with lines [sum].
+    smoothing : ndarray, shape [node, node], or None
         Share that smoothing takes.
-    freer : ndarray or None
-        Covariance where lines are to be reckoned with, if it is another.
     """
 
-    covariance: FloatArray
+    deviations: Callable[[FloatArray, BoolArray], FloatArray]
     smoothing: FloatArray | None = None
-    freer: FloatArray | None = None
-
-    def deviations(self, rows: FloatArray, lines: BoolArray) -> FloatArray:
-        """Give the standard uncertainties of sums, with lines reckoned with where asked for."""
-        variance = _quadratic(rows, self.covariance)
-        if self.freer is not None and lines.any():
-            variance[lines] = np.fmax(variance[lines], _quadratic(rows[lines], self.freer))
-        return np.asarray(np.sqrt(np.maximum(variance, 0)))
-
-
-def _quadratic(rows: FloatArray, matrix: FloatArray) -> FloatArray:
-    return np.asarray(((rows @ matrix) * rows).sum(axis=1))
 
 
 def spread(
@@ -127,7 +114,7 @@ def spread(
     in_order = None if spectrum is None else spectrum[order]
     notes = _reasons(result)
     reckoned = np.broadcast_to(lines, len(rows))
-    for i, posterior in () if notes else _posteriors(result, bool(reckoned.any())):
+    for i, posterior in () if notes else _posteriors(result):
         if posterior is None:
             notes.append(f"{result.campaign.label(i)}: no uncertainty: no residuals are left to tell the noise from")
             continue
@@ -182,7 +169,7 @@ def _reasons(result: DrtResult) -> list[str]:
     return []
 
 
-def _posteriors(result: DrtResult, lines: bool) -> Iterator[tuple[int, _Posterior | None]]:
+def _posteriors(result: DrtResult) -> Iterator[tuple[int, _Posterior | None]]:
     """Posterior of each spectrum that has an answer."""
     answered = np.isin(result.status, [s for s in Status if s.has_answer])
     for rows, points in frequency_grids(result.frequency, result.used):
@@ -191,26 +178,29 @@ def _posteriors(result: DrtResult, lines: bool) -> Iterator[tuple[int, _Posterio
             alike = here[result.weighting[here] == rule]
             method = result.method[alike]
             if (smooth := np.isin(method, SMOOTH)).any():
-                yield from _smooth_posteriors(result, alike[smooth], points, str(rule), lines)
+                yield from _smooth_posteriors(result, alike[smooth], points, str(rule))
             if (ridge := method == "ridge").any():
                 yield from _ridge_posteriors(result, alike[ridge], points, str(rule))
-            if lines and (summed := method == "elements").any():
+            if (summed := method == "elements").any():
                 yield from _element_posteriors(result, alike[summed], points)
-    if result.elements is not None and not lines:
-        for i in np.flatnonzero(answered & (result.method == "elements")):
-            yield int(i), _Posterior(result.elements.cell_covariance(cell_edges(result.tau), int(i)))
 
 
 def _smooth_posteriors(
-    result: DrtResult, rows: IntArray, points: BoolArray, rule: str, lines: bool
+    result: DrtResult, rows: IntArray, points: BoolArray, rule: str
 ) -> Iterator[tuple[int, _Posterior]]:
-    """Posteriors of smooth distributions; a sum is linear in gamma, so the covariance of ln(gamma) is carried over."""
+    """Posteriors of smooth distributions."""
     Z = np.ascontiguousarray(result.Z[np.ix_(rows, points)])
     linear = _Linearized(result, rows, points, stacked_weights(rule, Z, rows, points))
     for k, i in enumerate(rows):
-        gamma = result.gamma[i]
-        freer = linear.covariance(k, gamma, FREER) if lines else None
-        yield int(i), _Posterior(linear.covariance(k, gamma), freer=freer)
+
+        def deviations(sums: FloatArray, lines: BoolArray, k: int = k, i: int = i) -> FloatArray:
+            u, gamma = np.empty(len(sums)), result.gamma[i]
+            for own, freer in ((~lines, 1.0), (lines, FREER)):
+                if own.any():
+                    u[own] = linear.deviations(k, gamma, sums[own], freer)
+            return u
+
+        yield int(i), _Posterior(deviations)
 
 
 def _element_posteriors(result: DrtResult, rows: IntArray, points: BoolArray) -> Iterator[tuple[int, _Posterior]]:
@@ -218,14 +208,24 @@ def _element_posteriors(result: DrtResult, rows: IntArray, points: BoolArray) ->
     from scipy.ndimage import gaussian_filter1d
 
     assert result.elements is not None
-    w2 = result.elements.weights[np.ix_(rows, np.repeat(points, 2))]
+    elements, edges = result.elements, cell_edges(result.tau)
+    w2 = elements.weights[np.ix_(rows, np.repeat(points, 2))]
     linear = _Linearized(result, rows, points, np.sqrt(np.concatenate([w2[:, ::2], w2[:, 1::2]], axis=1)))
-    edges = cell_edges(result.tau)
     for k, i in enumerate(rows):
-        covariance = result.elements.cell_covariance(edges, int(i))
-        broad = gaussian_filter1d(result.gamma[i], _BROADER, mode="nearest")
-        freer = linear.covariance(k, broad, FREER) if np.isfinite(result.lambda_[i]) else None
-        yield int(i), _Posterior(covariance, freer=freer)
+
+        def deviations(sums: FloatArray, lines: BoolArray, k: int = k, i: int = i) -> FloatArray:
+            u = _deviations(elements.cell_covariance(edges, int(i)), sums)
+            if lines.any() and np.isfinite(result.lambda_[i]):
+                broad = gaussian_filter1d(result.gamma[i], _BROADER, mode="nearest")
+                u[lines] = np.fmax(u[lines], linear.deviations(k, broad, sums[lines], FREER))
+            return u
+
+        yield int(i), _Posterior(deviations)
+
+
+def _deviations(covariance: FloatArray, sums: FloatArray, _: BoolArray | None = None) -> FloatArray:
+    """Give the standard uncertainties of sums from the covariance of the coefficients."""
+    return np.asarray(np.sqrt(np.maximum(((sums @ covariance) * sums).sum(axis=1), 0)))
 
 
 class _Linearized:
@@ -237,8 +237,7 @@ class _Linearized:
         fitted = np.repeat([part != "imaginary", part != "real"], f.size)
         free = _free_columns(f, result.options)
         kernel = stack_parts(np.concatenate([hats(result.tau).kernel(f), free], axis=1).T).T[fitted]
-        seen = kernel.any(axis=0)
-        self._kernel, self._n_free = kernel[:, seen], int(seen.sum()) - result.tau.size
+        self._kernel = kernel[:, kernel.any(axis=0)]  # without free unknowns that the fitted part does not see
         weights = weights[:, fitted]
         positive = weights > 0
         log_mean = np.log(weights, where=positive, out=np.zeros_like(weights)).sum(axis=1) / positive.sum(axis=1)
@@ -247,10 +246,15 @@ class _Linearized:
         self._lambda = result.lambda_[rows]
         self._h = float(np.log(result.tau[-1] / result.tau[0])) / (result.tau.size - 1)
 
-    def covariance(self, k: int, gamma: FloatArray, freer: float = 1.0) -> FloatArray:
-        """Covariance of gamma of the k-th spectrum, with a prior that is `freer` times weaker."""
-        A = self._kernel * self._scale[k, :, None]
-        return gamma[:, None] * log_covariance(A, self._n_free, gamma, self._lambda[k] / freer, self._h) * gamma
+    def deviations(self, k: int, gamma: FloatArray, sums: FloatArray, freer: float) -> FloatArray:
+        """Give the standard uncertainties of sums of the k-th gamma, with a prior that is `freer` times weaker."""
+        from scipy.linalg import solve_triangular
+
+        n = gamma.size
+        L = log_factor(self._kernel * self._scale[k, :, None], gamma, self._lambda[k] / freer, self._h)
+        slopes = np.zeros((len(L), len(sums)))
+        slopes[:n] = (sums * gamma).T  # a sum is linear in gamma, so that of ln(gamma) is carried over
+        return np.asarray(np.linalg.norm(solve_triangular(L, slopes, lower=True, check_finite=False), axis=0))
 
 
 def _ridge_posteriors(
@@ -288,7 +292,7 @@ def _ridge_posteriors(
         covariance, smoothing = np.zeros((2, n, n))
         at = np.ix_(free[:n], free[:n])
         covariance[at], smoothing[at] = V[:nodes, :nodes], (H_inverse @ P)[:nodes, :nodes]
-        yield int(i), _Posterior(covariance, smoothing)
+        yield int(i), _Posterior(partial(_deviations, covariance), smoothing)
 
 
 def _noise_variance(squares: FloatArray, size: FloatArray) -> FloatArray:

@@ -244,7 +244,10 @@ class DrtResult:
         if ridge.any():
             values[ridge] = self._times(self.basis.values(at).T, np.flatnonzero(ridge))
         if self.elements is not None and summed.any():
-            values[summed] = gamma_of_elements(self.elements, at)[0][summed]
+            known = replace(
+                self.elements, covariance=np.zeros_like(self.elements.covariance)
+            )  # none to be carried over
+            values[summed] = gamma_of_elements(known, at)[0][summed]
         return values
 
     def evaluate_band(self, tau: ArrayLike) -> tuple[FloatArray, FloatArray]:
