@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -244,10 +244,8 @@ class DrtResult:
         if ridge.any():
             values[ridge] = self._times(self.basis.values(at).T, np.flatnonzero(ridge))
         if self.elements is not None and summed.any():
-            known = replace(
-                self.elements, covariance=np.zeros_like(self.elements.covariance)
-            )  # none to be carried over
-            values[summed] = gamma_of_elements(known, at)[0][summed]
+            certain = replace(self.elements, covariance=np.zeros_like(self.elements.covariance))  # values alone
+            values[summed] = gamma_of_elements(certain, at)[0][summed]
         return values
 
     def evaluate_band(self, tau: ArrayLike) -> tuple[FloatArray, FloatArray]:
