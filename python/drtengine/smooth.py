@@ -118,17 +118,15 @@ def monotone_between_nodes(tau: FloatArray, gamma: FloatArray, at: FloatArray) -
     return values
 
 
-def log_posterior(
-    A: FloatArray, n_free: int, gamma: FloatArray, lambda_: float, h: float
-) -> tuple[FloatArray, FloatArray]:
-    """Laplace's approximation for ln(gamma) at the nodes, one precision for all second differences.
+def log_factor(A: FloatArray, gamma: FloatArray, lambda_: float, h: float) -> FloatArray:
+    """Give the Cholesky factor of the precision of ln(gamma) at the nodes and the free unknowns.
+
+    By Laplace's approximation, with one precision for all second differences of ln(gamma).
 
     Parameters
     ----------
     A : ndarray, shape [row, node + free unknown]
         Kernel in units of the noise of each row.
-    n_free : int
-        Columns at the end that belong to free unknowns.
     gamma : ndarray, shape [node]
     lambda_ : float
         The precision.
@@ -137,17 +135,14 @@ def log_posterior(
 
     Returns
     -------
-    covariance : ndarray, shape [node, node]
-    smoothing : ndarray, shape [node, node]
-        What the estimate loses of a departure of the true ln(gamma) from it: covariance times precision of the prior.
+    ndarray, shape [node + free unknown] twice
     """
     n = gamma.size
-    J = A * np.concatenate([gamma, np.ones(n_free)])
-    D = np.diff(np.eye(n), 2, axis=0) * h**-1.5
-    P = lambda_ * D.T @ D
-    for i in (0, n - 2):
-        P[i : i + 2, i : i + 2] += np.array([[1, -1], [-1, 1]]) / (h * END_SLOPE_ERROR) ** 2
+    J = A.copy()
+    J[:, :n] *= gamma
     H = J.T @ J
-    H[:n, :n] += P + ANCHOR * np.eye(n)
-    covariance = np.linalg.inv(H)[:n, :n]
-    return covariance, covariance @ P
+    D = np.diff(np.eye(n), 2, axis=0) * h**-1.5
+    H[:n, :n] += lambda_ * D.T @ D + ANCHOR * np.eye(n)
+    for i in (0, n - 2):
+        H[i : i + 2, i : i + 2] += np.array([[1, -1], [-1, 1]]) / (h * END_SLOPE_ERROR) ** 2
+    return np.asarray(np.linalg.cholesky(H))
