@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "python" / "drtengine"
 
 TESTS: dict[str, list[str]] = {
-    "warburg/windows.py": ["test_warburg_windows.py", "test_warburg.py"],
+    "warburg/windows.py": ["test_warburg_windows.py"],
     "warburg/fit.py": ["test_warburg.py"],
     "warburg/diffusivity.py": ["test_warburg.py", "test_diffusion.py"],
     "warburg/layer.py": ["test_warburg.py"],
@@ -37,7 +37,7 @@ TESTS: dict[str, list[str]] = {
     "voltammetry.py": ["test_cv.py"],
     "regression.py": ["test_ici.py", "test_cv.py", "test_gitt.py", "test_warburg.py"],
     "kk/zhit.py": ["test_zhit.py", "test_kk_verdict.py", "-kz_hit or zhit"],
-    "kk/criteria.py": ["test_kk.py", "test_kk_verdict.py"],
+    "kk/criteria.py": ["test_kk.py", "-kcriteria or curvature or choice"],
     "kk/statistics.py": ["test_kk.py", "test_kk_verdict.py"],
     "kk/structure.py": ["test_kk_verdict.py", "test_kk.py"],
     "peaks/finding.py": ["test_peaks.py"],
