@@ -63,6 +63,13 @@ def mutants(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Hand mutated arguments to a core with sanitizers; `nox -s fuzz -- 100000` tries so many."""
+    session.install(".", "cmake>=3.24", "ninja", "pybind11>=3.0", "cmeel-eigen>=3.4,<4")
+    session.run("bash", "scripts/fuzz_core.sh", *session.posargs, external=True)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Run the benchmarks, beside the peers that are on PyPI."""
     session.install(".[bench]")

@@ -26,18 +26,18 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "python" / "drtengine"
 
 TESTS: dict[str, list[str]] = {
-    "warburg/windows.py": ["test_warburg.py"],
+    "warburg/windows.py": ["test_warburg_windows.py"],
     "warburg/fit.py": ["test_warburg.py"],
     "warburg/diffusivity.py": ["test_warburg.py", "test_diffusion.py"],
     "warburg/layer.py": ["test_warburg.py"],
-    "gitt.py": ["test_gitt.py"],
-    "transients.py": ["test_gitt.py", "test_ici.py"],
-    "ici.py": ["test_ici.py"],
-    "cv.py": ["test_cv.py"],
-    "voltammetry.py": ["test_cv.py"],
-    "regression.py": ["test_ici.py", "test_cv.py", "test_gitt.py", "test_warburg.py"],
-    "kk/zhit.py": ["test_kk.py"],
-    "kk/criteria.py": ["test_kk.py", "test_kk_verdict.py"],
+    "gitt.py": ["test_kinetics_by_hand.py", "test_gitt.py"],
+    "transients.py": ["test_kinetics_by_hand.py", "test_gitt.py", "test_ici.py"],
+    "ici.py": ["test_kinetics_by_hand.py", "test_ici.py"],
+    "cv.py": ["test_kinetics_by_hand.py", "test_cv.py", "-knot million"],
+    "voltammetry.py": ["test_kinetics_by_hand.py", "test_cv.py", "-knot million"],
+    "regression.py": ["test_kinetics_by_hand.py", "test_ici.py", "test_cv.py", "test_gitt.py", "test_warburg.py"],
+    "kk/zhit.py": ["test_zhit.py", "test_kk_verdict.py", "-kz_hit or zhit"],
+    "kk/criteria.py": ["test_kk.py", "-kcriteria or curvature or choice"],
     "kk/statistics.py": ["test_kk.py", "test_kk_verdict.py"],
     "kk/structure.py": ["test_kk_verdict.py", "test_kk.py"],
     "peaks/finding.py": ["test_peaks.py"],
@@ -48,10 +48,7 @@ TESTS: dict[str, list[str]] = {
     "resistances.py": ["test_resistances.py"],
     "scores.py": ["test_simulate.py"],
 }
-"""Modules and the tests that are to notice."""
-
-EXTRA = "test_{}_numbers.py"
-"""Tests that exist for a module's numbers alone, run first where they are there."""
+"""Modules and the tests that are to notice; with an option of pytest where a file has many others."""
 
 _SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE,
@@ -227,8 +224,7 @@ def try_module(name: str, most: int | None, seconds: float) -> tuple[int, int, l
     path = PACKAGE / name
     module = "drtengine." + name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     mutants = mutants_of(path.read_text(encoding="utf-8"), str(path))
-    extra = ROOT / "tests" / EXTRA.format(path.stem)
-    tests = [str(extra)] * extra.exists() + [str(ROOT / "tests" / test) for test in TESTS[name]]
+    tests = [test if test.startswith("-") else str(ROOT / "tests" / test) for test in TESTS[name]]
     start = time.monotonic()
     if outcome(None, module, path, tests, 600) != "survived":
         raise SystemExit(f"{name}: its tests fail without a change")

@@ -329,6 +329,44 @@ def test_criteria_by_hand() -> None:
     assert scores.tolist() == [np.inf, pytest.approx(-4 / 0.16**0.75), pytest.approx(-2 / 0.16**0.75)]
 
 
+def choose_by_hand(Z: ComplexArray, tau_range: tuple[float, float], most: int, criterion: str) -> tuple[int, int]:
+    """The number that a criterion chooses and the lower limit, in plain words: NumPy fits, then one after the other."""
+    trials = []
+    for count in range(1, most + 1):
+        tau = np.geomspace(*tau_range, count) if count > 1 else np.array(tau_range[1:])
+        A = columns(F, tau, Elements())
+        modulus, norm = np.abs(Z), np.linalg.norm(A / np.abs(Z)[:, None], axis=0)
+        rows = np.vstack([(A / norm).real / modulus[:, None], (A / norm).imag / modulus[:, None]])
+        x = np.linalg.lstsq(rows, np.concatenate([Z.real, Z.imag] / modulus), rcond=None)[0] / norm
+        bends = curvatures((A @ x).real[None], (A @ x).imag[None])
+        chi2 = np.sum(np.abs((Z - A @ x) / modulus) ** 2, keepdims=True)
+        trials.append(Trial(x[None, 3:], tau, bends, mu_of(x[None, 3:]), chi2))
+    chi2 = [float(t.chi2[0]) for t in trials]
+    level = float(np.median(chi2[-(most // 3) - 1 :]))
+    lowest = most - 1
+    while lowest > 0 and chi2[lowest] <= 2 * level and chi2[lowest - 1] <= 2 * level:
+        lowest -= 1
+    if chi2[most - 1] > 2 * level:
+        return most, most
+    last = lowest
+    while last + 1 < most and float(trials[last + 1].distance[0]) >= 4:
+        last += 1
+    values = [float(CRITERIA[criterion](t, 0.85)[0]) for t in trials[lowest : last + 1]]
+    return (lowest + int(np.argmin(values)) if np.isfinite(values).any() else lowest) + 1, lowest + 1
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_the_choice_between_the_limits_is_made_as_it_is_told(criterion: str) -> None:
+    Z, tau_range = valid_spectra(8, 3e-3, 11), (1e-6, 20.0)
+    for most in (12, 24):
+        by_hand = np.array([choose_by_hand(z, tau_range, most, criterion) for z in Z])
+        np.testing.assert_array_equal(
+            choose(grid_of(F, Z), Elements(), tau_range, most, criterion, 0.85), by_hand[:, 0]
+        )
+    if criterion not in ("mu_score", "sign_changes"):
+        assert (by_hand[:, 0] > by_hand[:, 1]).any()
+
+
 def test_criteria_of_the_admittance_are_those_of_its_capacitances(monkeypatch: pytest.MonkeyPatch) -> None:
     """An admittance of unit R and C: relaxations are reported as C_k = tau_k/R_k."""
     s = 2j * np.pi * F
