@@ -14,8 +14,9 @@ Such a prior knows no edges and no sharp peaks. What it may have cost a sum r'x 
 sum_m abs(r' H^-1 P)_m x_m, the resistance that smoothing carries over the limits of an integral or off
 a summit: the `blur`. It adds to an interval as it is, since it does not average out.
 
-A smooth gamma = exp(u) has a covariance in u, which takes u to be as smooth as the estimate is. Where gamma may hold
-lines or edges, the covariance is that of a prior `FREER` times weaker: then it counts what the data leave undecided.
+A smooth gamma = exp(u) has a covariance in u, which takes u to be as smooth as the estimate is. Where gamma may have
+sharp peaks, lines or edges, the covariance is that of a prior several times weaker: then it counts what the data
+leave undecided.
 
 Of a sum of elements, the covariance is that of its parameters, which takes the elements for granted. Where they are
 not to be, it is at least that of a smooth gamma of their shape, with the same weaker prior.
@@ -29,13 +30,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .bands import half_width
+from .bands import half_width, log_normal
 from .campaign import frequency_grids
 from .choice import cell_edges
 from .design import free_columns, stack_parts, stacked_weights
 from .errors import Status
 from .result import DrtResult
-from .smooth import SMOOTH, hats, log_factor
+from .smooth import SMOOTH, hats, log_curvature, log_precision
 from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray
 
 _TINY = np.finfo(float).tiny
@@ -43,15 +44,19 @@ _POWERS = np.linspace(0, 1, 11)
 """Powers of abs(Z)^2 that the variance of the noise may follow."""
 
 
-INTEGRAL, POINT, PLACE = 1.0, 0.3, 0.0
-"""Shares of the blur that make intervals cover: of a resistance, of gamma at a tau, of the tau of a maximum.
+class Share(NamedTuple):
+    """What makes an interval cover: a share of the blur, and how many times less smooth ln(gamma) may be than shown.
 
-The blur adds up what may move to either side. At a limit all of it may move one way; at a point it partly cancels."""
+    Found by simulation; docs/accuracy.md and docs/uncertainty.md show what they cover.
+    """
+
+    blur: float
+    freer: float
 
 
-FREER = 50.0
-"""How many times less smooth than the estimate ln(gamma) may be where lines are to be reckoned with; found by
-simulation (docs/accuracy.md)."""
+# The blur adds up what may move to either side: at a limit all of it may move one way; at a point it partly cancels.
+INTEGRAL, POINT, PLACE = Share(1.0, 50.0), Share(0.3, 10.0), Share(0.0, 3.0)
+"""Of a resistance, of gamma at a tau, of the tau of a maximum."""
 
 _BROADER = 1.5
 """Nodes by which gamma of elements is broadened to be taken for smooth: the standard deviation of a normal."""
@@ -71,17 +76,17 @@ class _Posterior(NamedTuple):
     Attributes
     ----------
     deviations : callable
-        Gives the standard uncertainties of sums from their rows [sum, node], and where to reckon with lines [sum].
+        Gives the standard uncertainties of sums from their rows [sum, node] and `freer` [sum].
     smoothing : ndarray, shape [node, node], or None
         Share that smoothing takes.
     """
 
-    deviations: Callable[[FloatArray, BoolArray], FloatArray]
+    deviations: Callable[[FloatArray, FloatArray], FloatArray]
     smoothing: FloatArray | None = None
 
 
 def spread(
-    result: DrtResult, rows: FloatArray, spectrum: IntArray | None = None, *, lines: bool | BoolArray = False
+    result: DrtResult, rows: FloatArray, spectrum: IntArray | None = None, *, freer: float | FloatArray = 1.0
 ) -> Spread:
     """Give the uncertainty of sums of the coefficients.
 
@@ -92,9 +97,9 @@ def spread(
         What each sum multiplies the coefficients by; a row that is not finite has no uncertainty.
     spectrum : ndarray of int, shape [sum], optional
         The spectrum that each sum is of; all sums are taken of every spectrum otherwise.
-    lines : bool or ndarray of bool, shape [sum]
-        Whether gamma may hold lines and edges which a smooth estimate or a sum of elements cannot show. Ridge
-        reckons with them in any case, by its blur.
+    freer : float or ndarray, shape [sum]
+        How many times less smooth than the estimate ln(gamma) may be; above 1 a sum of elements is not taken for
+        granted either. Ridge, which has a blur, does not heed it.
 
     Returns
     -------
@@ -113,26 +118,26 @@ def spread(
     order = np.argsort(spectrum, kind="stable") if spectrum is not None else None
     in_order = None if spectrum is None else spectrum[order]
     notes = _reasons(result)
-    reckoned = np.broadcast_to(lines, len(rows))
+    freedom = np.broadcast_to(freer, len(rows))
     for i, posterior in () if notes else _posteriors(result):
         if posterior is None:
             notes.append(f"{result.campaign.label(i)}: no uncertainty: no residuals are left to tell the noise from")
             continue
         at: Any = i
-        here, freely = rows, reckoned
+        here, free = rows, freedom
         if order is not None and in_order is not None:
             at = order[slice(*np.searchsorted(in_order, [i, i + 1]))]
-            here, freely = rows[at], reckoned[at]
-        u[at] = posterior.deviations(here, freely)
+            here, free = rows[at], freedom[at]
+        u[at] = posterior.deviations(here, free)
         x = np.abs(result.coefficients[i])
         blur[at] = 0.0 if posterior.smoothing is None else np.abs(here @ posterior.smoothing) @ x
     u[..., ~known] = blur[..., ~known] = np.nan
     return Spread(u, blur, tuple(notes))
 
 
-def interval(value: FloatArray, spread: Spread, level: float, blur: float = INTEGRAL) -> tuple[FloatArray, FloatArray]:
-    """Give the ends of an interval of probability `level`, in which a share `blur` of the blur is counted."""
-    half = half_width(level) * spread.u + blur * spread.blur
+def interval(value: FloatArray, spread: Spread, level: float, share: Share = INTEGRAL) -> tuple[FloatArray, FloatArray]:
+    """Give the ends of an interval of probability `level`, in which a share of the blur is counted."""
+    half = half_width(level) * spread.u + share.blur * spread.blur
     return value - half, value + half
 
 
@@ -157,8 +162,11 @@ def gamma_band(result: DrtResult, tau: FloatArray, level: float) -> Band:
         level = float(result.options["band"])
         low, high = evaluate_band(tau)
         return Band((high - low) / (2 * half_width(level)), low, high, level, ())
-    known = spread(result, result.basis.values(tau))
-    low, high = interval(result.evaluate(tau), known, level, POINT)
+    known = spread(result, result.basis.values(tau), freer=POINT.freer)
+    value = result.evaluate(tau)
+    low, high = interval(value, known, level, POINT)
+    if (smooth := np.isin(result.method, SMOOTH)).any():
+        low[smooth], high[smooth] = log_normal(value[smooth], known.u[smooth], level)
     return Band(known.u, np.maximum(low, 0) if result.is_positive else low, high, level, known.notes)
 
 
@@ -193,12 +201,8 @@ def _smooth_posteriors(
     linear = _Linearized(result, rows, points, stacked_weights(rule, Z, rows, points))
     for k, i in enumerate(rows):
 
-        def deviations(sums: FloatArray, lines: BoolArray, k: int = k, i: int = i) -> FloatArray:
-            u, gamma = np.empty(len(sums)), result.gamma[i]
-            for own, freer in ((~lines, 1.0), (lines, FREER)):
-                if own.any():
-                    u[own] = linear.deviations(k, gamma, sums[own], freer)
-            return u
+        def deviations(sums: FloatArray, freer: FloatArray, k: int = k, i: int = i) -> FloatArray:
+            return linear.deviations(k, result.gamma[i], sums, freer)
 
         yield int(i), _Posterior(deviations)
 
@@ -213,17 +217,17 @@ def _element_posteriors(result: DrtResult, rows: IntArray, points: BoolArray) ->
     linear = _Linearized(result, rows, points, np.sqrt(np.concatenate([w2[:, ::2], w2[:, 1::2]], axis=1)))
     for k, i in enumerate(rows):
 
-        def deviations(sums: FloatArray, lines: BoolArray, k: int = k, i: int = i) -> FloatArray:
-            u = _deviations(elements.cell_covariance(edges, int(i)), sums)
-            if lines.any() and np.isfinite(result.lambda_[i]):
+        def deviations(sums: FloatArray, freer: FloatArray, k: int = k, i: int = i) -> FloatArray:
+            u, more = _deviations(elements.cell_covariance(edges, int(i)), sums), freer > 1
+            if more.any() and np.isfinite(result.lambda_[i]):
                 broad = gaussian_filter1d(result.gamma[i], _BROADER, mode="nearest")
-                u[lines] = np.fmax(u[lines], linear.deviations(k, broad, sums[lines], FREER))
+                u[more] = np.fmax(u[more], linear.deviations(k, broad, sums[more], freer[more]))
             return u
 
         yield int(i), _Posterior(deviations)
 
 
-def _deviations(covariance: FloatArray, sums: FloatArray, _: BoolArray | None = None) -> FloatArray:
+def _deviations(covariance: FloatArray, sums: FloatArray, _: FloatArray | None = None) -> FloatArray:
     """Give the standard uncertainties of sums from the covariance of the coefficients."""
     return np.asarray(np.sqrt(np.maximum(((sums @ covariance) * sums).sum(axis=1), 0)))
 
@@ -246,15 +250,21 @@ class _Linearized:
         self._lambda = result.lambda_[rows]
         self._h = float(np.log(result.tau[-1] / result.tau[0])) / (result.tau.size - 1)
 
-    def deviations(self, k: int, gamma: FloatArray, sums: FloatArray, freer: float) -> FloatArray:
-        """Give the standard uncertainties of sums of the k-th gamma, with a prior that is `freer` times weaker."""
+    def deviations(self, k: int, gamma: FloatArray, sums: FloatArray, freer: FloatArray) -> FloatArray:
+        """Give the standard uncertainties of sums of the k-th gamma, with priors that are `freer` times weaker."""
         from scipy.linalg import solve_triangular
 
-        n = gamma.size
-        L = log_factor(self._kernel * self._scale[k, :, None], gamma, self._lambda[k] / freer, self._h)
-        slopes = np.zeros((len(L), len(sums)))
+        n, u = gamma.size, np.empty(len(sums))
+        curvature = log_curvature(self._kernel * self._scale[k, :, None], gamma)
+        slopes = np.zeros((len(curvature), len(sums)))
         slopes[:n] = (sums * gamma).T  # a sum is linear in gamma, so that of ln(gamma) is carried over
-        return np.asarray(np.linalg.norm(solve_triangular(L, slopes, lower=True, check_finite=False), axis=0))
+        for weaker in np.unique(freer):
+            H = curvature.copy()
+            H[:n, :n] += log_precision(n, self._lambda[k] / weaker, self._h)
+            own = freer == weaker
+            lower = solve_triangular(np.linalg.cholesky(H), slopes[:, own], lower=True, check_finite=False)
+            u[own] = np.linalg.norm(lower, axis=0)
+        return u
 
 
 def _ridge_posteriors(

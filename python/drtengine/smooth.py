@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -118,31 +119,35 @@ def monotone_between_nodes(tau: FloatArray, gamma: FloatArray, at: FloatArray) -
     return values
 
 
-def log_factor(A: FloatArray, gamma: FloatArray, lambda_: float, h: float) -> FloatArray:
-    """Give the Cholesky factor of the precision of ln(gamma) at the nodes and the free unknowns.
-
-    By Laplace's approximation, with one precision for all second differences of ln(gamma).
+def log_curvature(A: FloatArray, gamma: FloatArray) -> FloatArray:
+    """Give what the data know of ln(gamma) at the nodes and of the free unknowns, by Gauss and Newton.
 
     Parameters
     ----------
     A : ndarray, shape [row, node + free unknown]
         Kernel in units of the noise of each row.
     gamma : ndarray, shape [node]
-    lambda_ : float
-        The precision.
-    h : float
-        Distance of the nodes in ln(tau).
 
     Returns
     -------
     ndarray, shape [node + free unknown] twice
     """
-    n = gamma.size
     J = A.copy()
-    J[:, :n] *= gamma
-    H = J.T @ J
+    J[:, : gamma.size] *= gamma
+    return np.asarray(J.T @ J)
+
+
+@lru_cache(maxsize=8)
+def _differences(n: int, h: float) -> FloatArray:
     D = np.diff(np.eye(n), 2, axis=0) * h**-1.5
-    H[:n, :n] += lambda_ * D.T @ D + ANCHOR * np.eye(n)
+    gram: FloatArray = D.T @ D
+    gram.flags.writeable = False
+    return gram
+
+
+def log_precision(n: int, lambda_: float, h: float) -> FloatArray:
+    """Give the precision of ln(gamma) at n nodes `h` apart in ln(tau): second differences, and slopes at the ends."""
+    P: FloatArray = lambda_ * _differences(n, h) + ANCHOR * np.eye(n)
     for i in (0, n - 2):
-        H[i : i + 2, i : i + 2] += np.array([[1, -1], [-1, 1]]) / (h * END_SLOPE_ERROR) ** 2
-    return np.asarray(np.linalg.cholesky(H))
+        P[i : i + 2, i : i + 2] += np.array([[1, -1], [-1, 1]]) / (h * END_SLOPE_ERROR) ** 2
+    return P

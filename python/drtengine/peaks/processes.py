@@ -16,7 +16,7 @@ from ..basis import Basis
 from ..campaign import Campaign
 from ..errors import InvalidInput
 from ..points import measured_window
-from ..posterior import interval, spread
+from ..posterior import INTEGRAL, interval, spread
 from ..result import DrtResult
 from ..spectrum import BoolArray, FloatArray
 from .cuts import carried_by_lines
@@ -186,7 +186,7 @@ def integrate_processes(
             alike = (low == start) & (high == end)
             beyond = rows[k] - _integrals(result.basis, start, end)  # exactly zero where all of it was measured
             outside[alike, k] = result.coefficients[alike] @ beyond
-    known = spread(result, rows, lines=options.check_flag("lines", lines))
+    known = spread(result, rows, freer=INTEGRAL.freer if options.check_flag("lines", lines) else 1.0)
     gained, lost = np.zeros((2, *R.shape))
     if lines:
         gained, lost, cut = carried_by_lines(result, np.array(list(ranges.values())))
