@@ -151,15 +151,19 @@ double score_of(Criterion criterion, const Design& design, const Vector& w2, dou
   }
   if (criterion == Criterion::kFolds) {
     Real sum = 0;
-    for (int k = 0; k < 4; ++k) {
+    for (int k = 0; k <= *std::ranges::max_element(fold); ++k) {
       Vector others = w2;
       for (Index r = 0; r < design.rows(); ++r) others[r] *= fold[static_cast<std::size_t>(r)] != k;
       const RealMatrix rows = stacked(design, others, lambda);
+      const RealVector root = (w2 - others).cast<Real>().cwiseSqrt(), z_all = z.cast<Real>();
       RealVector data = RealVector::Zero(rows.rows());
-      data.head(design.rows()) = others.cast<Real>().cwiseSqrt().cwiseProduct(z.cast<Real>());
-      const RealVector x = least_squares(rows, data);
-      const RealVector left = z.cast<Real>() - design.A.cast<Real>() * x;
-      sum += (w2 - others).cast<Real>().dot(left.cwiseAbs2());
+      data.head(design.rows()) = others.cast<Real>().cwiseSqrt().cwiseProduct(z_all);
+      std::vector<Index> known, alone;  // to the other rows, and to the fold alone
+      for (Index j = 0; j < design.size(); ++j) (rows.col(j).norm() > 0 ? known : alone).push_back(j);
+      const RealMatrix A = root.asDiagonal() * design.A.cast<Real>();
+      RealVector left = root.cwiseProduct(z_all) - A(Eigen::all, known) * least_squares(rows(Eigen::all, known), data);
+      if (!alone.empty()) left -= A(Eigen::all, alone) * least_squares(A(Eigen::all, alone), left);
+      sum += left.squaredNorm();
     }
     return static_cast<double>(sum);
   }
@@ -184,12 +188,17 @@ TEST_CASE("the other criteria are those of the definition, with few rows and wit
     const Design design = sample_design(points, 19);
     const Vector w2 = squared_weights(kNoWeights, design, 3, 0);
     Selector selector{.noise = Vector{{0.01, 0.03, 0.02}}};
-    for (int r = 0; r < 2 * points; ++r) selector.fold.push_back(r / 2 % 4);
-    for (const Criterion criterion : {Criterion::kModifiedGcv, Criterion::kRobustGcv, Criterion::kDiscrepancy,
-                                      Criterion::kFolds, Criterion::kLCurve}) {
+    for (const auto& [criterion, n_folds] : {std::pair{Criterion::kModifiedGcv, 1},
+                                             {Criterion::kRobustGcv, 1},
+                                             {Criterion::kDiscrepancy, 1},
+                                             {Criterion::kLCurve, 1},
+                                             {Criterion::kFolds, 4},
+                                             {Criterion::kFolds, 2}}) {  // the last: Re against Im
       CAPTURE(points);
       CAPTURE(static_cast<int>(criterion));
       selector.criterion = criterion;
+      selector.fold.clear();
+      for (int r = 0; r < 2 * points; ++r) selector.fold.push_back(n_folds == 2 ? r % 2 : r / 2 % n_folds);
       const RowMatrix scores = lambda_scores(design, Z, kNoWeights, lambda, selector, {});
       for (Index s = 0; s < 3; ++s) {
         for (Index l = 0; l < lambda.size(); ++l) {
