@@ -34,7 +34,7 @@ TESTS: dict[str, list[str]] = {
     "transients.py": ["test_kinetics_by_hand.py", "test_gitt.py", "test_ici.py"],
     "ici.py": ["test_kinetics_by_hand.py", "test_ici.py"],
     "cv.py": ["test_kinetics_by_hand.py", "test_cv.py", "-knot million"],
-    "voltammetry.py": ["test_kinetics_by_hand.py", "test_cv.py", "-knot million"],
+    "voltammetry.py": ["test_voltammetry.py", "test_kinetics_by_hand.py", "test_cv.py", "-knot million"],
     "regression.py": ["test_kinetics_by_hand.py", "test_ici.py", "test_cv.py", "test_gitt.py", "test_warburg.py"],
     "kk/zhit.py": ["test_zhit.py", "test_kk_verdict.py", "-kz_hit or zhit"],
     "kk/criteria.py": ["test_kk.py", "-kcriteria or curvature or choice"],
