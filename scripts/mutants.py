@@ -41,7 +41,7 @@ TESTS: dict[str, list[str]] = {
     "kk/statistics.py": ["test_kk.py", "test_kk_verdict.py"],
     "kk/structure.py": ["test_kk_verdict.py", "test_kk.py"],
     "peaks/finding.py": ["test_peaks.py"],
-    "peaks/processes.py": ["test_processes.py", "test_peaks.py"],
+    "peaks/processes.py": ["test_processes_of_elements.py", "test_processes.py"],
     "peaks/tracking.py": ["test_tracks.py"],
     "selection.py": ["test_selection.py"],
     "choice.py": ["test_choice.py"],
