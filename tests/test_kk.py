@@ -329,6 +329,55 @@ def test_criteria_by_hand() -> None:
     assert scores.tolist() == [np.inf, pytest.approx(-4 / 0.16**0.75), pytest.approx(-2 / 0.16**0.75)]
 
 
+def circle_curvature(a: complex, b: complex, c: complex) -> float:
+    """One over the radius of the circle through three points, positive where it turns to the left."""
+    rows = np.array([[(b - a).real, (b - a).imag], [(c - a).real, (c - a).imag]])
+    centre = np.linalg.solve(2 * rows, (rows**2).sum(axis=1))
+    return float(np.sign(np.linalg.det(rows)) / np.hypot(*centre))
+
+
+def number_by_definition(Z: ComplexArray, criterion: str, most: int, mu_stop: float) -> int:
+    """The criteria and their limits written down anew, one spectrum and one number of relaxations after the other."""
+    omega = 2 * np.pi * F
+    chi2, scores, distances = [], [], []
+    for number in range(1, most + 1):
+        tau = np.logspace(-np.log10(omega.max()), -np.log10(omega.min()), number) if number > 1 else 1 / omega[-1:]
+        A, modulus = columns(F, tau, Elements()), np.abs(Z)
+        rows = np.vstack([A.real / modulus[:, None], A.imag / modulus[:, None]])
+        size = np.linalg.norm(rows, axis=0)
+        x = np.linalg.lstsq(rows / size, np.concatenate([Z.real, Z.imag] / modulus), rcond=1e-15)[0] / size
+        R, curve = x[3:], A @ x
+        chi2.append(float((np.abs(Z - curve) ** 2 / modulus**2).sum()))
+        mu = 1 - sum(abs(r) for r in R if r < 0) / sum(r for r in R if r >= 0) if (R > 0).any() else 0.0
+        bends = [circle_curvature(*curve[i : i + 3]) for i in range(F.size - 2)]
+        turns = [i for i in range(1, len(bends)) if (bends[i] > 0) != (bends[i - 1] > 0)]
+        distances.append(float(np.mean(np.diff(turns))) if len(turns) > 1 else float(F.size))
+        score = {
+            "mu_score": np.log10(chi2[-1]) / (mu_stop - mu) ** 0.75 if mu < mu_stop else np.inf,
+            "norm": np.linalg.norm(R) / number,
+            "curvature": np.linalg.norm(bends),
+            "sign_changes": len(turns),
+            "sign_distance": -distances[-1],
+            "apex": -np.log(sum(abs(t / r) for t, r in zip(tau, R, strict=True))),
+        }[criterion]
+        scores.append(float(score))
+    level = float(np.median(chi2[-(most // 3) - 1 :]))
+    lowest = next((n for n in range(most) if max(chi2[n:]) <= 2 * level), most - 1)
+    highest = next((n - 1 for n in range(lowest + 1, most) if distances[n] < 4), most - 1)
+    allowed = range(lowest, highest + 1)
+    best = min(allowed, key=lambda n: scores[n])
+    return (best if np.isfinite(scores[best]) else lowest) + 1
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_criteria_are_those_of_their_definition(criterion: str) -> None:
+    Z = valid_spectra(6, seed=3)
+    chosen = choose(grid_of(F, Z), Elements(), (0.5 / np.pi / F[0], 0.5 / np.pi / F[-1]), 30, criterion, 0.85)
+    expected = [number_by_definition(z, criterion, 30, 0.85) for z in Z]
+    assert chosen.tolist() == expected
+    assert len({*expected}) > 1
+
+
 def test_criteria_of_the_admittance_are_those_of_its_capacitances(monkeypatch: pytest.MonkeyPatch) -> None:
     """An admittance of unit R and C: relaxations are reported as C_k = tau_k/R_k."""
     s = 2j * np.pi * F

@@ -82,8 +82,8 @@ def check_kk(
         How many relaxations the reported fit has (residual, chi2, mu, n_rc). "density": as the test. "mu": as many
         as bring mu down to `mu_stop` (Schönleber 2014). "mu_score", "norm", "curvature", "sign_changes",
         "sign_distance", "apex": by the criteria 1 to 6 of Yrjänä and Bobacka (2024), between limits from chi2 and from
-        the sign changes of the curvature; made after how their program describes them, checked on arcs and
-        circles, not against its numbers. The verdict always comes from the test, because the mu rule stops
+        the sign changes of the curvature; made after how their program describes them, and not checked
+        against its numbers. The verdict always comes from the test, because the mu rule stops
         far too early on some valid spectra.
     part : {"both", "real", "imaginary"}
         What the reported fit sees. The elements the part does not know come from the other one.
