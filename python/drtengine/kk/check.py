@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import options
-from ..campaign import Campaign, find_problems, frequency_grids
+from ..campaign import Campaign, frequency_grids
 from ..errors import InvalidInput, Status
-from ..points import explain, select_points, vanishing_points
+from ..points import explain, judge_points
 from ..spectrum import BoolArray, FloatArray, IntArray, Spectrum
 from . import hilbert, zhit
 from .answers import Answers
@@ -154,9 +154,7 @@ def check_kk(
     f_min, f_max = options.check_limits(f_min, f_max)
     threads = options.check_threads(n_threads)
 
-    used, notes = select_points(campaign, f_min, f_max, exclude)
-    status = find_problems(campaign.frequency, campaign.Z, used)
-    status[vanishing_points(campaign.Z, used).any(axis=1) & (status == Status.OK)] = Status.ZERO_IMPEDANCE
+    used, status, notes = judge_points(campaign, f_min, f_max, exclude, "modulus")
     if isinstance(weights, str):
         options.check_choice("weights", weights, ("modulus",))
     table = options.check_weights(weights, campaign, used & (status == Status.OK)[:, None])

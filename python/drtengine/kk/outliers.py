@@ -72,7 +72,7 @@ def has_suspects(found: Judgement, limits: KkLimits) -> BoolArray:
     return np.asarray((size > _SCREEN * limits.point) & ((size > _SCREEN_TYPICAL * typical) | lone))
 
 
-def judge_points(grid: Grid, rows: IntArray, limits: KkLimits, representation: str, found: Judgement) -> None:
+def flag_points(grid: Grid, rows: IntArray, limits: KkLimits, representation: str, found: Judgement) -> None:
     """Leave out points that stand out, the worst first, and judge again what is left."""
     most = max(1, int(MOST_FLAGGED * grid.frequency.size))
     for admittance in (False, True):

@@ -6,7 +6,7 @@ import numpy as np
 
 from .limits import PASS, WARN, KkLimits
 from .linear import Grid
-from .outliers import has_suspects, judge_points, lighten_dips
+from .outliers import flag_points, has_suspects, lighten_dips
 from .structure import Judgement, judge_structure
 from .windows import find_stretches, find_windows
 
@@ -26,7 +26,7 @@ def judge(grid: Grid, limits: KkLimits, representation: str) -> Judgement:
     suspects[dips] = False
     for rows, here in ((np.flatnonzero(suspects), grid), (dips, lighter)):
         if rows.size:
-            judge_points(here, rows, limits, representation, found)
+            flag_points(here, rows, limits, representation, found)
     found.tier[(found.tier == PASS) & (found.noise >= limits.noise_warn)] = WARN
     find_stretches(grid, limits, found)
     find_windows(grid, limits, representation, found)
