@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 import drtengine as dt
 from batches import RIDGE, make
 from drtengine.cli import batch as command
-from drtengine.cli import commands
+from drtengine.cli import commands, terminal
 from test_batch import assert_same_store, write_csv
 
 pytest.importorskip("zarr")
@@ -86,3 +89,16 @@ def test_a_table_gives_coordinates(data: Path, tmp_path: Path) -> None:
     again = run(data, "-o", out, *OPTIONS, "--coords", table)
     assert again.exit_code == 2
     assert "coordinates of cell1: soc 0.1 in the store, soc 9.0 now" in " ".join(again.output.split())
+
+
+def test_bar_goes_on_to_the_next_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where as many spectra are inverted as files were read."""
+    shown = io.StringIO()
+    monkeypatch.setattr(terminal, "Console", partial(Console, file=shown, force_terminal=True, width=100))
+    with terminal.stages("reading", "inverting") as hook:
+        for done in (0, 6, 12, 0, 7, 12):
+            hook(done, 12)
+    told = shown.getvalue()
+    assert "reading" in told
+    assert told.rindex("inverting") > told.rindex("reading")
+    assert "12/12" in told

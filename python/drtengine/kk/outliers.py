@@ -32,16 +32,28 @@ _SCREEN, _SCREEN_TYPICAL, _SCREEN_LEVERAGE = 0.4, 4.5, 2.5
 so much of all squares."""
 
 
-def lighten_dips(grid: Grid) -> Grid:
+def lighten_dips(grid: Grid, rows: IntArray) -> tuple[Grid, IntArray]:
     """Weigh points whose abs(Z) is far below that of both neighbours as if it were the smaller of these.
 
     By its own abs(Z) a point that is nearly zero by mistake would weigh so much that every model goes through it.
+
+    Returns
+    -------
+    Grid
+        With these weights.
+    ndarray of int
+        Those of the rows that have such points.
     """
-    size = np.abs(grid.Z)
+    size = np.abs(grid.Z[rows])
     ratio = np.ones(size.shape)
     ratio[:, 1:-1] = size[:, 1:-1] / np.minimum(size[:, :-2], size[:, 2:])
-    dips = ratio < _DIP
-    return replace(grid, weights=np.where(dips, grid.weights * ratio, grid.weights)) if dips.any() else grid
+    ratio[ratio >= _DIP] = 1
+    dips = (ratio < 1).any(axis=1)
+    if not dips.any():
+        return grid, rows[:0]
+    weights = grid.weights.copy()
+    weights[rows] *= ratio
+    return replace(grid, weights=weights), rows[dips]
 
 
 def has_suspects(found: Judgement, limits: KkLimits) -> BoolArray:
@@ -60,7 +72,7 @@ def has_suspects(found: Judgement, limits: KkLimits) -> BoolArray:
     return np.asarray((size > _SCREEN * limits.point) & ((size > _SCREEN_TYPICAL * typical) | lone))
 
 
-def judge_points(grid: Grid, rows: IntArray, limits: KkLimits, representation: str, found: Judgement) -> None:
+def flag_points(grid: Grid, rows: IntArray, limits: KkLimits, representation: str, found: Judgement) -> None:
     """Leave out points that stand out, the worst first, and judge again what is left."""
     most = max(1, int(MOST_FLAGGED * grid.frequency.size))
     for admittance in (False, True):

@@ -6,7 +6,7 @@ import numpy as np
 
 from .limits import PASS, WARN, KkLimits
 from .linear import Grid
-from .outliers import has_suspects, judge_points, lighten_dips
+from .outliers import flag_points, has_suspects, lighten_dips
 from .structure import Judgement, judge_structure
 from .windows import find_stretches, find_windows
 
@@ -21,12 +21,12 @@ def judge(grid: Grid, limits: KkLimits, representation: str) -> Judgement:
     representation : {"auto", "impedance", "admittance"}
     """
     found = judge_structure(grid, limits, representation)
-    lighter = lighten_dips(grid)
-    dips = (lighter.weights != grid.weights).any(axis=1)
     suspects = has_suspects(found, limits)
-    for which, here in ((suspects & ~dips, grid), (dips, lighter)):
-        if which.any():
-            judge_points(here, np.flatnonzero(which), limits, representation, found)
+    lighter, dips = lighten_dips(grid, np.flatnonzero(suspects | (found.tier > PASS)))
+    suspects[dips] = False
+    for rows, here in ((np.flatnonzero(suspects), grid), (dips, lighter)):
+        if rows.size:
+            flag_points(here, rows, limits, representation, found)
     found.tier[(found.tier == PASS) & (found.noise >= limits.noise_warn)] = WARN
     find_stretches(grid, limits, found)
     find_windows(grid, limits, representation, found)
