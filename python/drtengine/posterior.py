@@ -58,6 +58,8 @@ class Share(NamedTuple):
 INTEGRAL, POINT, PLACE = Share(1.0, 50.0), Share(0.3, 10.0), Share(0.0, 3.0)
 """Of a resistance, of gamma at a tau, of the tau of a maximum."""
 
+_ROUNDING = 1e-12
+"""Added to a precision whose diagonal is one, so that data without noise do not make it indefinite."""
 _BROADER = 1.5
 """Nodes by which gamma of elements is broadened to be taken for smooth: the standard deviation of a normal."""
 
@@ -261,8 +263,11 @@ class _Linearized:
         for weaker in np.unique(freer):
             H = curvature.copy()
             H[:n, :n] += log_precision(n, self._lambda[k] / weaker, self._h)
-            own = freer == weaker
-            lower = solve_triangular(np.linalg.cholesky(H), slopes[:, own], lower=True, check_finite=False)
+            own, size = freer == weaker, np.sqrt(np.diagonal(H))
+            H /= np.multiply.outer(size, size)
+            H[np.diag_indices_from(H)] += _ROUNDING
+            scaled = slopes[:, own] / size[:, None]
+            lower = solve_triangular(np.linalg.cholesky(H), scaled, lower=True, check_finite=False)
             u[own] = np.linalg.norm(lower, axis=0)
         return u
 
