@@ -248,7 +248,7 @@ def summarize_cycling(
         if mass > 1:
             warnings.warn(f"mass={mass:g} is taken in kg: was it given in g or mg?", DataWarning, stacklevel=2)
     notes = list(record.notes)
-    steps = find_steps(record, threshold)
+    steps = find_steps(record, threshold, notes)
     oxidation = oxidation_sign(record, steps, positive, notes)
     direction = oxidation * steps.sign
     moved = oxidation * _charge_of_rows(record, steps)
