@@ -84,7 +84,13 @@ MUTANTS = [
     ),
     Mutant("criteria", "1 - rho * f.sum() / n", "1 - rho * f.sum() / (n + 1)", "selection"),
     Mutant("criteria", "n < 50 ? 1.3 : 2", "n < 50 ? 1.4 : 2", "selection"),
-    Mutant("criteria", "3 * f - 1", "3 * f + 1", "selection"),
+    Mutant(
+        "criteria",
+        "3 * f - 1",
+        "3 * f + 1",
+        "selection",
+        "the second derivative of the residual cancels in the curvature of the L-curve",
+    ),
     Mutant("criteria", "(xi + (1 - xi) * f.squaredNorm() / n)", "(xi + (1 - xi) * f.sum() / n)", "selection"),
     Mutant(
         "evidence",

@@ -19,11 +19,12 @@ def test_processes_are_the_integrals_of_the_elements() -> None:
     result = dt.fit_drt(CAMPAIGN, method="elements")
     assert result.elements is not None
     ranges = {"fast": (0.0, 5e-3), "slow": (5e-3, np.inf)}
-    found = dt.integrate_processes(result, ranges)
+    found = dt.integrate_processes(result, ranges, lines=False)
     ends = np.array([result.tau[0], 5e-3, result.tau[-1]])
     R, u = result.elements.integrals(ends[:-1], ends[1:])
     np.testing.assert_array_equal(found.R, R)
     np.testing.assert_array_equal(found.u_R, u)
+    assert (dt.integrate_processes(result, ranges, lines=True).u_R >= u).all()
     exact = [float(TWO.integral(low, high)) for low, high in itertools.pairwise(ends)]
     np.testing.assert_allclose(found.R, [exact] * 3, rtol=0.02)
     assert (np.abs(found.R - exact) < 5 * found.u_R).all()

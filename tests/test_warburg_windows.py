@@ -113,7 +113,7 @@ def test_the_quick_look_drops_no_line(level: float) -> None:
     wide = X[stop - 1] >= X[first] * 10**0.25
     every = _Windows.over(X, Z, noise, first[wide], stop[wide])
     some = _Windows.promising(X, Z, noise)
-    sound = every.sound(every.reduced_free)
+    sound = every.fair & (every.reduced_free <= every.low_misfit)
     assert sound.any()
     lines = set(zip(every.first[sound].tolist(), every.stop[sound].tolist(), strict=True))
     assert lines <= set(zip(some.first.tolist(), some.stop.tolist(), strict=True))
@@ -123,7 +123,7 @@ def test_the_quick_look_drops_no_line(level: float) -> None:
 def is_sound(Z: np.ndarray, reduced: float = 0.0, noise: float = 1e-6) -> bool:
     """Whether the whole of a spectrum is a line."""
     one = _Windows.over(X, Z, Noise(noise, np.arange(X.size - 4) * noise**2), np.array([0]), np.array([X.size]))
-    return bool(one.sound(np.array([reduced]))[0])
+    return bool(one.fair[0] and reduced <= one.low_misfit[0])
 
 
 def test_what_is_never_held_against_a_line() -> None:

@@ -47,26 +47,29 @@ Enum choice(int number, Enum last, const char* otherwise) {
 template <class Array>
 Array array_of(const py::dict& d, const char* key) {
   const py::object value = d[key];
-  if (!py::isinstance<Array>(value) ||
-      (py::reinterpret_borrow<py::array>(value).flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) == 0) {
-    throw py::type_error(std::string(key) + " must be a C-contiguous array of its dtype");
-  }
+  if (!py::isinstance<Array>(value)) throw py::type_error(std::string(key) + " must be contiguous and of its dtype");
   return py::reinterpret_borrow<Array>(value);
 }
 
+inline void check_layout(const py::array& array, py::ssize_t dimensions) {
+  require(array.ndim() == dimensions,
+          dimensions == 1 ? "expected an array of one dimension" : "expected an array of two dimensions");
+  require((array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0, "arrays must be aligned in memory");
+}
+
 inline VectorMap vector_of(const DoubleArray& array) {
-  if (array.ndim() != 1) throw InvalidInput("expected an array of one dimension");
+  check_layout(array, 1);
   return {array.data(), array.shape(0)};
 }
 
 inline MatrixMap matrix_of(const DoubleArray& array) {
-  if (array.ndim() != 2) throw InvalidInput("expected an array of two dimensions");
+  check_layout(array, 2);
   return {array.data(), array.shape(0), array.shape(1)};
 }
 
 // Complex numbers as pairs of columns, Re and Im.
 inline MatrixMap pairs_of(const ComplexArray& array) {
-  if (array.ndim() != 2) throw InvalidInput("expected an array of two dimensions");
+  check_layout(array, 2);
   return {reinterpret_cast<const double*>(array.data()), array.shape(0), 2 * array.shape(1)};
 }
 
