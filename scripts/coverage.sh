@@ -24,6 +24,8 @@ python -m coverage run -m pytest -q "$@" || status=$? # what fails is seen above
 
 python -m coverage combine -q
 python -m coverage report
-gcovr --root . --object-directory "$build" --filter cpp/src/ --filter cpp/include/ --filter cpp/bindings/ \
-  --merge-mode-functions merge-use-line-min --exclude-throw-branches --txt - --print-summary
+# a line in a loop is run billions of times, and every instance of a template is the same lines
+gcovr --root . --object-directory "$build" --exclude-directories '.*/CMakeFiles/[0-9].*' \
+  --filter cpp/src/ --filter cpp/include/ --filter cpp/bindings/ --merge-lines --merge-mode-functions merge-use-line-min \
+  --exclude-throw-branches --gcov-suspicious-hits-threshold 1000000000000000 --txt - --print-summary
 exit "$status"

@@ -166,3 +166,10 @@ def test_damaged_analyses_are_named(tmp_path: Path) -> None:
         (tmp_path / comparison.SUMMARY).write_text(text, encoding="utf-8")
         with pytest.raises(UnreadableFile, match=f"{comparison.SUMMARY} is damaged"):
             comparison.read_analysis(tmp_path)
+
+
+def test_the_least_that_options_take() -> None:
+    assert dt.analyze_cv(CV.frame, cells=10).potential.size == 10
+    narrow = dt.fit_gitt(GITT, sphere_radius=5e-6, window=(0.5, 60.0))
+    assert (narrow.window[:, 0] >= 0.5).all()
+    assert (narrow.window[:, 1] <= 60).all()

@@ -99,6 +99,25 @@ def test_the_noise_of_a_window_is_its_own_where_that_is_larger() -> None:
     np.testing.assert_allclose(
         noise.variance(first, stop), [0.002**2, 0.03**2, (0.03**2 + 0.001**2) / 2, 0.03**2], rtol=1e-12
     )
+    # of fewer than six points: the nearest run that there is
+    short = noise.variance(np.array([0, 4, 5, 12]), np.array([3, 6, 7, 15]))
+    np.testing.assert_allclose(short, [0.002**2, 0.002**2, 0.03**2, 0.03**2], rtol=1e-12)
+
+
+@pytest.mark.parametrize("level", [1e-4, 2e-3, 4e-3, 8e-3, 0.016])
+def test_the_quick_look_drops_no_line(level: float) -> None:
+    """What lies on a line after all fits has passed the first sums, whatever the noise."""
+    Z = LINE * (1 + level * (RNG.normal(size=X.size) + 1j * RNG.normal(size=X.size)))
+    noise = Noise(level, np.arange(X.size - 4) * level**2)
+    first, stop = np.triu_indices(X.size + 1, windows.LEAST_POINTS)
+    wide = X[stop - 1] >= X[first] * 10**0.25
+    every = _Windows.over(X, Z, noise, first[wide], stop[wide])
+    some = _Windows.promising(X, Z, noise)
+    sound = every.sound(every.reduced_free)
+    assert sound.any()
+    lines = set(zip(every.first[sound].tolist(), every.stop[sound].tolist(), strict=True))
+    assert lines <= set(zip(some.first.tolist(), some.stop.tolist(), strict=True))
+    assert (some.first.size < every.first.size) == (level > 1e-3)
 
 
 def is_sound(Z: np.ndarray, reduced: float = 0.0, noise: float = 1e-6) -> bool:
