@@ -240,3 +240,13 @@ def test_bands_that_elements_lack_are_named() -> None:
     result = fit(noisy("two_zarc"), "elements", band=0.95, band_kind="simultaneous")
     assert np.isnan(result.gamma_low).all()  # type: ignore[arg-type]
     assert any("band_kind='calibrated'" in note for note in result.notes)
+
+
+def test_a_search_that_starts_far_off_goes_on() -> None:
+    """The first guess for a spectrum of the stand-in is far below its smooth gamma, as it lacks an element."""
+    campaign = dt.simulate.standin(branches=["discharge", "charge"], seed=0).campaign
+    result = dt.fit_drt(campaign, capacitance=True)
+    assert set(result.method) == {"elements"}
+    assert result.evidence_elements is not None
+    assert result.evidence_log is not None
+    assert (result.evidence_elements - result.evidence_log).min() > -10
