@@ -14,6 +14,7 @@ from scipy.signal import find_peaks as find_maxima
 import drtengine as dt
 from drtengine import simulate
 from drtengine.basis import between_nodes
+from drtengine.peaks.maxima import find_maxima as maxima_here
 
 FREQUENCY = np.geomspace(1e5, 1e-2, 71)
 TWO = simulate.benchmark_cases()["two_zarc"]
@@ -302,3 +303,16 @@ def test_a_skewed_peak_is_held(noise: float) -> None:
     assert ((peaks.gamma_low <= height) & (height <= peaks.gamma_high)).mean() >= 0.92
     assert np.median(np.log(peaks.tau_high / peaks.tau_low)) / 2 < 0.4
     assert np.median(np.log(peaks.gamma_high / peaks.gamma_low)) / 2 < 0.4
+
+
+@given(
+    st.lists(st.integers(-3, 6), max_size=30) | st.lists(st.floats(-5, 5, width=16), max_size=30),
+    st.integers(-3, 3),
+    st.floats(0.1, 4),
+)
+def test_maxima_are_those_of_scipy(curve: list[float], height: int, prominence: float) -> None:
+    values = np.array(curve, dtype=np.float64)
+    maxima, bases = maxima_here(values, height, prominence)
+    expected, properties = find_maxima(values, height=height, prominence=prominence)
+    assert maxima.tolist() == expected.tolist()
+    assert bases.tolist() == [properties["left_bases"].tolist(), properties["right_bases"].tolist()]

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import drtengine as dt
+from workbooks import workbook
 
 LAYERED = """Cycle ID,Cap_Chg(mAh),Cap_DChg(mAh)
 ,Step ID,Step Name,Step Time(h:min:s.ms)
@@ -218,18 +219,6 @@ def test_tables_in_memory_that_cannot_be_used(given: object, message: str) -> No
     with pytest.raises(dt.InvalidInput, match=message) as caught:
         dt.read_table(given)  # type: ignore[arg-type]
     assert not isinstance(caught.value, dt.UnreadableFile)
-
-
-def workbook(path: Path, **sheets: list[list[object]]) -> Path:
-    openpyxl = pytest.importorskip("openpyxl")
-    book = openpyxl.Workbook()
-    book.remove(book.active)
-    for name, rows in sheets.items():
-        sheet = book.create_sheet(name)
-        for row in rows:
-            sheet.append(row)
-    book.save(path)
-    return path
 
 
 RECORD: list[list[object]] = [["Time(h)", "Current(mA)", "Voltage(V)"], [0, 0, 3], [1 / 3600, 1, 3.5]]

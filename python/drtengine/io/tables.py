@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DrtengineError, InvalidInput, UnreadableFile
+from ..folders import local_path
 from ..spectrum import FloatArray
 from .measured import Measured, TableReader
 from .table_names import COLUMN
@@ -73,7 +74,7 @@ def read_table(source: str | os.PathLike[str] | pd.DataFrame, *, sheet: str | No
         where, measured = "the table", read_frame(source)
         sources = dict(source.attrs.get("sources", {}))
     elif isinstance(source, str | os.PathLike):
-        file = Path(source).expanduser()
+        file = local_path(source)
         where, measured = str(file), _read_file(file, sheet, sources)
     else:
         raise InvalidInput(f"read_table() needs a path or a pandas DataFrame, got {type(source).__name__}")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..spectrum import FloatArray
+from .maxima import find_maxima
 
 POINTS_PER_NODE = 10
 """Points between two nodes at which gamma is searched for maxima; the places come out finer."""
@@ -34,17 +35,14 @@ def search_maxima(
     spectrum: int, tau: FloatArray, curve: FloatArray, window: FloatArray, lowest: tuple[float, float]
 ) -> list[Shape]:
     """Find the maxima of one curve, finely sampled."""
-    from scipy.signal import find_peaks as find_maxima
-
     top = curve[(tau >= window[0]) & (tau <= window[1])].max(initial=0)
     if not top > 0:
         return []
     ground = min(curve.min(), 0.0)
     padded = np.concatenate([[ground], curve, [ground]])  # a curve may be highest at its end
     least = [max(share * top, np.finfo(float).tiny) for share in lowest]
-    maxima, properties = find_maxima(padded, height=least[0], prominence=least[1])
-    saddles = np.stack([properties["left_bases"], properties["right_bases"]])
-    saddles = saddles[padded[saddles].argmax(axis=0), np.arange(maxima.size)]
+    maxima, bases = find_maxima(padded, *least)
+    saddles = bases[padded[bases].argmax(axis=0), np.arange(maxima.size)]
     at = maxima - 1
     valleys = [0, *(a + int(curve[a:b].argmin()) for a, b in pairwise(at)), curve.size - 1]
     x = np.log(tau)
