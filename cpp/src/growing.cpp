@@ -160,17 +160,14 @@ void GrowingSystems::solve() {
   }
 }
 
-Vec GrowingSystems::log_det() const {
-  constexpr Index kFactors = kBlock;  // so that padding never moves a factor to another product
-  double sum[kVecWidth] = {};
-  for (Index begin = 0; begin < n_; begin += kFactors) {
-    Vec product = broadcast(1);
-    for (Index i = begin; i < std::min(begin + kFactors, n_); ++i) product *= at(i, i);
-    double factor[kVecWidth];
-    store(factor, product);
-    for (Index lane = 0; lane < kVecWidth; ++lane) sum[lane] -= 2 * std::log(factor[lane]);
+double GrowingSystems::log_det(std::size_t lane) const {
+  double sum = 0;
+  for (Index i0 = 0; i0 < n_; i0 += kBlock) {  // whole blocks, so that filling moves no factor to another product
+    double product = 1;
+    for (Index i = i0; i < i0 + kBlock; ++i) product *= data_[static_cast<std::size_t>(place(i, i) * kVecWidth) + lane];
+    sum -= 2 * std::log(product);
   }
-  return load(sum);
+  return sum;
 }
 
 }  // namespace drtengine

@@ -13,10 +13,11 @@ namespace drtengine {
 namespace {
 
 constexpr int kPatience = 3;  // rounds without fewer offenders before they change sides one by one
-// Rounds that systems grow for before they are set up anew, with others of like size: at first so much
-// changes that growing does not pay.
+// Systems grow for so many rounds before they are set up anew, with others of like size. They are not
+// kept where so large a part of a set changes that this is cheaper, as in the first round.
 constexpr int kFirstRounds = 1, kRounds = 3;
-constexpr int kMaxPasses = 85;        // then pivoting gives up
+constexpr Index kFewChanges = 4;      // times their number is at most the size of the set
+constexpr int kMaxPasses = 125;       // then pivoting gives up
 constexpr Index kNone = -1;           // a row that is no unknown's
 constexpr double kWiden = 0.1;        // of the largest unknown: what counts as small beside a negative one
 constexpr double kTolerance = 1e-13;  // of the largest unknown: where the monotone solver takes it for zero
@@ -107,9 +108,7 @@ void PivotPool::log_dets(const Matrices& Q, PoolMask problems, double* out) {
   for_each_vector(problems, [&, this](std::span<const Index> side_by_side) {
     start_systems(Q, q_.data(), side_by_side);
     systems_.factorize();
-    double value[kVecWidth];
-    store(value, systems_.log_det());
-    for (std::size_t lane = 0; lane < side_by_side.size(); ++lane) out[side_by_side[lane]] = value[lane];
+    for (std::size_t lane = 0; lane < side_by_side.size(); ++lane) out[side_by_side[lane]] = systems_.log_det(lane);
   });
 }
 
@@ -145,7 +144,7 @@ void PivotPool::start_systems(const Matrices& Q, const double* q, std::span<cons
   }
 }
 
-// v of the set, whose members have the first rows if `place` is empty.
+// v of the set, whose members have either the first rows in order or those in place_.
 void PivotPool::read_values(std::size_t lane, Index problem, bool in_order) {
   const std::size_t size = set(problem).size();
   double* v = values_[static_cast<std::size_t>(problem)].data();
@@ -285,7 +284,7 @@ PoolMask PivotPool::pivot(const Matrices& Q, double* y, std::span<const Index> s
       if (offenders == 0) {
         solved |= pool_bit(problem);
         open &= ~(1u << lane);
-        if (keep_log_dets_) log_det_[p] = systems_.log_det()[lane];
+        if (keep_log_dets_) log_det_[p] = systems_.log_det(lane);
         continue;
       }
       if (offenders < own.fewest) {
@@ -294,9 +293,12 @@ PoolMask PivotPool::pivot(const Matrices& Q, double* y, std::span<const Index> s
       } else if (own.patience-- <= 0) {  // going round in circles
         exchange_worst(Q[p], own_y, problem);
       }
-      if (round + 1 == rounds) continue;
-      const Index end = at + n_entering_ + n_leaving_;
-      if (end > systems_.size()) systems_.grow(end - systems_.size());
+      const Index changes = n_entering_ + n_leaving_;
+      if (round + 1 == rounds || kFewChanges * changes > static_cast<Index>(set(problem).size())) {
+        open &= ~(1u << lane);
+        continue;
+      }
+      if (at + changes > systems_.size()) systems_.grow(at + changes - systems_.size());
       append_rows(lane, at, Q[p], problem, round == 0);
     }
   }
@@ -308,7 +310,8 @@ PoolMask PivotPool::solve(const Matrices& Q, double* y, const std::vector<Tolera
     const auto p = static_cast<std::size_t>(problem);
     const double* own = y + problem * stride_;
     std::copy(own, own + stride_, q_.begin() + problem * stride_);
-    progress_[p] = {-tolerance[p].y * max_abs(own, n_constrained_), tolerance[p].v};
+    progress_[p] = {-tolerance[p].y * max_abs(own, n_constrained_), tolerance[p].v, std::numeric_limits<Index>::max(),
+                    kPatience};
   });
   PoolMask solved = 0;
   for (int pass = 0; solved != problems && pass < kMaxPasses; ++pass) {

@@ -29,7 +29,7 @@ class GrowingSystems {
   void factorize();  // the rows added since it was called last; NaN in lanes where a sign is wrong
   void solve();      // for the whole
   const double* solution(Index i) const { return solution_.data() + i * kVecWidth; }
-  Vec log_det() const;  // log |det A|
+  double log_det(std::size_t lane) const;  // log |det A|
 
  private:
   void resize(Index n);

@@ -13,7 +13,8 @@
 // the more accurate one where H is close to singular. Pivoting can fail all the same; `solve_monotone` cannot.
 //
 // The small systems of the pool's open problems are solved as many at once as a vector has lanes,
-// systems of like size together. No problem's result depends on its company.
+// systems of like size together. Where few members change, a factor grows by rows for them instead of
+// being made anew. No problem's result depends on its company.
 #pragma once
 
 #include "drtengine/growing.hpp"
@@ -22,7 +23,6 @@
 #include <array>
 #include <bit>
 #include <functional>
-#include <limits>
 #include <span>
 #include <vector>
 
@@ -81,8 +81,8 @@ class PivotPool {
  private:
   struct Progress {
     double y_limit, v_tolerance;
-    Index fewest = std::numeric_limits<Index>::max();  // offenders
-    int patience = 3;
+    Index fewest;  // offenders
+    int patience;
   };
 
   template <class Visit>
