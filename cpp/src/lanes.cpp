@@ -1,37 +1,17 @@
 #include "drtengine/lanes.hpp"
 
+#include "drtengine/lane_block.hpp"
+
 #include <algorithm>
 #include <cmath>
 
 namespace drtengine {
 namespace {
 
-// Entries are worked on in square blocks, whose sums stay in registers.
-#if defined(__AVX512F__)
-constexpr Index kBlock = 4;
-#else
-constexpr Index kBlock = 2;
-#endif
-
-struct Block {
-  Vec v[kBlock][kBlock] = {};
-};
-
-// sum of a(i, k) * b(j, k) over k in [begin, end); a and b give one vector each
 template <class A, class B>
 DRTENGINE_INLINE Block products(Index begin, Index end, A&& a, B&& b) {
   Block sum;
-  for (Index k = begin; k < end; ++k) {
-    Vec right[kBlock];
-    DRTENGINE_UNROLL
-    for (Index j = 0; j < kBlock; ++j) right[j] = b(j, k);
-    DRTENGINE_UNROLL
-    for (Index i = 0; i < kBlock; ++i) {
-      const Vec left = a(i, k);
-      DRTENGINE_UNROLL
-      for (Index j = 0; j < kBlock; ++j) sum.v[i][j] += left * right[j];
-    }
-  }
+  add_products(sum, begin, end, a, b);
   return sum;
 }
 
@@ -48,19 +28,6 @@ DRTENGINE_INLINE void factorize_block(Block& a) {
       } else {
         a.v[i][j] *= a.v[j][j];
       }
-    }
-  }
-}
-
-// a <- a L'^-1
-DRTENGINE_INLINE void solve_from_right(const Block& L, Block& a) {
-  DRTENGINE_UNROLL
-  for (Index j = 0; j < kBlock; ++j) {
-    DRTENGINE_UNROLL
-    for (Index i = 0; i < kBlock; ++i) {
-      DRTENGINE_UNROLL
-      for (Index k = 0; k < j; ++k) a.v[i][j] -= a.v[i][k] * L.v[j][k];
-      a.v[i][j] *= L.v[j][j];
     }
   }
 }

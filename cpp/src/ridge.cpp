@@ -2,6 +2,7 @@
 
 #include "drtengine/errors.hpp"
 #include "drtengine/factor.hpp"
+#include "drtengine/pages.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -360,8 +361,8 @@ Solutions solve_ridge(const Design& design, ConstMatrixView Z, ConstMatrixView w
   }
   if (outputs.rows() != design.n_basis) throw InvalidInput("outputs must have one row a basis function");
 
-  Solutions result{RowMatrix(n_spectra, design.n_basis), RowMatrix(n_spectra, design.size() - design.n_basis),
-                   RowMatrix(n_spectra, outputs.cols()), Vector(n_spectra),
+  Solutions result{large_matrix(n_spectra, design.n_basis), RowMatrix(n_spectra, design.size() - design.n_basis),
+                   large_matrix(n_spectra, outputs.cols()), Vector(n_spectra),
                    std::vector<Status>(static_cast<std::size_t>(n_spectra))};
   const RowWeights row_weights(weights, options.own_weights, design, n_spectra);
   Job job{design,

@@ -13,14 +13,17 @@
 // the more accurate one where H is close to singular. Pivoting can fail all the same; `solve_monotone` cannot.
 //
 // The small systems of the pool's open problems are solved as many at once as a vector has lanes,
-// systems of like size together. No problem's result depends on its company.
+// systems of like size together. Where few members change, a factor grows by rows for them instead of
+// being made anew. No problem's result depends on its company.
 #pragma once
 
-#include "drtengine/lanes.hpp"
+#include "drtengine/growing.hpp"
 #include "drtengine/tile.hpp"
 
+#include <array>
 #include <bit>
 #include <functional>
+#include <span>
 #include <vector>
 
 namespace drtengine {
@@ -76,12 +79,20 @@ class PivotPool {
   const std::vector<double>& values(Index problem) const { return values_[static_cast<std::size_t>(problem)]; }
 
  private:
+  struct Progress {
+    double y_limit, v_tolerance;
+    Index fewest;  // offenders
+    int patience;
+  };
+
   template <class Visit>
   void for_each_vector(PoolMask problems, Visit&& visit);
-  void fill_systems(const Matrices& Q, const double* q, std::size_t first, std::size_t count, Index n);
-  void write_log_dets(std::size_t first, std::size_t count, double* out);
-  Index exchange(const double* y, double y_limit, double v_limit, Index problem);
+  void start_systems(const Matrices& Q, const double* q, std::span<const Index> side_by_side);
+  void read_values(std::size_t lane, Index problem, bool in_order);
+  void exchange(const double* y, double y_limit, double v_limit, Index problem);
   void exchange_worst(const double* Q, const double* y, Index problem);
+  void append_rows(std::size_t lane, Index at, const double* Q, Index problem, bool first);
+  PoolMask pivot(const Matrices& Q, double* y, std::span<const Index> side_by_side, int rounds);
 
   Index n_, n_constrained_, stride_;
   Side side_;
@@ -89,8 +100,13 @@ class PivotPool {
   std::vector<std::vector<Index>> set_;      // [problem] sorted
   std::vector<std::vector<double>> values_;  // [problem] v on the set
   std::vector<double> q_, log_det_;
-  std::vector<Index> next_set_, before_, by_size_;
-  LaneSystems systems_;
+  std::vector<Progress> progress_;                             // [problem]
+  GrowingSystems systems_;                                     // of the problems side by side, and in each lane
+  std::array<std::vector<Index>, kVecWidth> member_;           // the unknown of a row
+  std::array<std::vector<Index>, kVecWidth> place_;            // the row of a member of the set
+  std::vector<Index> next_set_, origin_, entering_, leaving_;  // of an exchange
+  Index n_entering_ = 0, n_leaving_ = 0;
+  std::vector<Index> next_place_, by_size_;
 };
 
 // The same for one problem, by a primal active set that lowers the objective in every step.
