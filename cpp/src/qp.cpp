@@ -14,14 +14,14 @@ namespace {
 
 constexpr int kPatience = 3;  // rounds without fewer offenders before they change sides one by one
 // Systems grow for so many rounds before they are set up anew, with others of like size. They are not
-// kept where that is cheaper: in the first round, and where a set is small or much of it changes.
+// kept where so large a part of a set changes that this is cheaper, as in the first round.
 constexpr int kFirstRounds = 1, kRounds = 3;
-constexpr Index kSmallSet = 28, kFewChanges = 4;  // a set beyond the one by the other for every change
-constexpr int kMaxPasses = 250;                   // then pivoting gives up
-constexpr Index kNone = -1;                       // a row that is no unknown's
-constexpr double kWiden = 0.1;                    // of the largest unknown: what counts as small beside a negative one
-constexpr double kTolerance = 1e-13;              // of the largest unknown: where the monotone solver takes it for zero
-constexpr int kMaxRefinements = 4;                // of the monotone solver on one passive set
+constexpr Index kFewChanges = 4;      // times their number is at most the size of the set
+constexpr int kMaxPasses = 250;       // then pivoting gives up
+constexpr Index kNone = -1;           // a row that is no unknown's
+constexpr double kWiden = 0.1;        // of the largest unknown: what counts as small beside a negative one
+constexpr double kTolerance = 1e-13;  // of the largest unknown: where the monotone solver takes it for zero
+constexpr int kMaxRefinements = 4;    // of the monotone solver on one passive set
 
 double max_abs(const double* x, Index n) { return n == 0 ? 0 : Eigen::Map<const Vector>(x, n).cwiseAbs().maxCoeff(); }
 
@@ -294,7 +294,7 @@ PoolMask PivotPool::pivot(const Matrices& Q, double* y, std::span<const Index> s
         exchange_worst(Q[p], own_y, problem);
       }
       const Index changes = n_entering_ + n_leaving_;
-      if (round + 1 == rounds || kSmallSet + kFewChanges * changes > static_cast<Index>(set(problem).size())) {
+      if (round + 1 == rounds || kFewChanges * changes > static_cast<Index>(set(problem).size())) {
         open &= ~(1u << lane);
         continue;
       }
