@@ -47,6 +47,29 @@ def cpp(session: nox.Session) -> None:
 
 
 @nox.session
+def coverage(session: nox.Session) -> None:
+    """Show which lines of Python and C++ no test reaches; needs doctest and takes a while."""
+    build = ("cmake>=3.24", "ninja", "pybind11>=3.0", "cmeel-eigen>=3.4,<4")
+    session.install(*requirements("test"), *build, "coverage>=7.10", "gcovr>=8")
+    session.run("bash", "scripts/coverage.sh", *session.posargs, external=True)
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Change the numerical modules and the core slightly and show which changes no test notices; takes hours."""
+    session.install("-e", ".[test]", "cmake>=3.24", "ninja", "cmeel-eigen>=3.4,<4")
+    session.run("python", "scripts/mutants.py", *session.posargs)
+    session.run("python", "scripts/core_mutants.py")
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Hand mutated arguments to a core with sanitizers; `nox -s fuzz -- 100000` tries so many."""
+    session.install(".", "cmake>=3.24", "ninja", "pybind11>=3.0", "cmeel-eigen>=3.4,<4")
+    session.run("bash", "scripts/fuzz_core.sh", *session.posargs, external=True)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Run the benchmarks, beside the peers that are on PyPI."""
     session.install(".[bench]")

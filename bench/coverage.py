@@ -4,13 +4,14 @@ KIND is a `band_kind` of method "log" ("calibrated", ..., "sampled"), or "ridge"
 "ridge". Prints a table in Markdown for every case at three levels of proportional noise: the share of spectra at whose
 nodes, where gamma exceeds 2 % of its maximum, the band holds the truth (on average, at the worst node), and the median
 half-width of the band (in ln(gamma), or relative to gamma for "ridge"); the same for R_pol, for the resistance of 1 to
-100 ms, and for height and tau of the highest peak; last, whether the band at the tau of the peak found holds
-the height.
+100 ms, and for height and tau of the highest peak without a band; last, whether the band at the tau of the peak
+found holds the height.
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,7 +82,8 @@ def intervals(case: Any, r: dt.DrtResult) -> BoolArray:
     holds[:, 0] = np.abs(r.R_pol - truth[0]) <= half * r.u_R_pol
     processes = dt.integrate_processes(r, {"middle": LIMITS}, level=LEVEL)
     holds[:, 1] = (processes.R_low[:, 0] <= truth[1]) & (truth[1] <= processes.R_high[:, 0])
-    peaks, place = dt.find_peaks(r, level=LEVEL), np.full(len(r), np.nan)
+    without = replace(r, gamma_low=None, gamma_high=None)
+    peaks, place = dt.find_peaks(without, level=LEVEL), np.full(len(r), np.nan)
     for i in range(len(r)):
         own = np.flatnonzero(peaks.spectrum == i)
         if own.size == 0:

@@ -153,7 +153,7 @@ INVALID: dict[str, Scenario] = {
     **{f"all R drift {100 * x:g} %": _drift("all_of_it", x) for x in (0.05, 0.1, 0.2)},
     **{f"gain steps {100 * x:g} % below 1 Hz": _step(x) for x in (0.01, 0.02, 0.05)},
     **{f"bump of {100 * x:g} % at 50 Hz": _bump(x) for x in (0.01, 0.03, 0.05)},
-    "one point off by 5 %": _outlier(0.05),
+    **{f"one point off by {100 * x:g} %": _outlier(x) for x in (0.05, 0.1, 1.0)},
     "OCV drifts by 10 % of the largest |Z|": lambda m: (
         m.Z + 0.1 * np.abs(m.Z[-1]) * m.frequency.min() / m.frequency * np.exp(2j * np.pi * m.rng.random())
     ),

@@ -1,9 +1,9 @@
 """The stand-in campaign of a silicon anode: what its processes amount to at every voltage, and what is found.
 
-    python bench/standin.py [METHOD]     # log, joint or auto
+    python bench/standin.py [METHOD]           # voltage by voltage on discharge; log, joint, auto, ...
+    python bench/standin.py METHOD SEEDS       # errors and coverage over so many campaigns of both branches
 
-Prints the exact integral of gamma over the range of each process, the resistance found and its 95 % interval (with
-`lines=True`, as finite diffusion is a series of lines), for the discharge branch.
+Exact integrals of gamma over the range of each process, the resistance found and its 95 % interval.
 """
 
 from __future__ import annotations
@@ -13,36 +13,61 @@ import sys
 import numpy as np
 
 import drtengine as dt
+from drtengine.simulate import SimulatedCampaign
+from drtengine.spectrum import FloatArray
 
 PROCESSES = {"SEI": (0.0, 1e-3), "charge transfer": (1e-2, 1.0), "diffusion": (1.0, 10.0)}
 
 
-def main() -> None:
-    """Invert, compare, print."""
-    method = sys.argv[1] if len(sys.argv) > 1 else "log"
-    campaign = dt.simulate.standin(branches=("discharge",))
+def measure(truth: SimulatedCampaign, method: str) -> tuple[dt.DrtResult, dt.Processes, FloatArray]:
+    """Invert; give the resistances found and the exact ones [spectrum, process]."""
     along = {"along": "voltage"} if method == "joint" else {}
-    result = dt.fit_drt(campaign.campaign, method=method, capacitance=True, **along)
-    found = dt.integrate_processes(result, PROCESSES, lines=True).to_frame()
-    voltage = campaign.campaign.coordinates["voltage"]
+    result = dt.fit_drt(truth.campaign, method=method, capacitance=True, **along)
+    exact = np.stack([truth.integral(max(low, 1e-12), high) for low, high in PROCESSES.values()], axis=1)
+    return result, dt.integrate_processes(result, PROCESSES), exact
+
+
+def held_by(found: dt.Processes, exact: FloatArray) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """Whether the intervals hold the truth [spectrum, process]."""
+    return (found.R_low <= exact) & (exact <= found.R_high)
+
+
+def by_voltage(method: str) -> None:
+    """Print the table of the discharge branch."""
+    truth = dt.simulate.standin(branches=("discharge",))
+    result, found, exact = measure(truth, method)
     print(f"method {', '.join(np.unique(result.method))}; exact / found [interval], ohm\n")
     print(f"| V | {' | '.join(PROCESSES)} |\n|--:|{'--:|' * len(PROCESSES)}")
-    held = np.zeros((len(voltage), len(PROCESSES)), dtype=bool)
-    cells = []
-    for k, (name, (low, high)) in enumerate(PROCESSES.items()):
-        exact = campaign.integral(max(low, 1e-12), high).ravel()
-        rows = found[found["process"] == name]
-        held[:, k] = (rows["R_low"].to_numpy() <= exact) & (exact <= rows["R_high"].to_numpy())
-        cells.append(
-            [
-                f"{truth:.1f} / {row.R:.1f} [{row.R_low:.1f}, {row.R_high:.1f}]{'' if holds else ' *'}"
-                for truth, row, holds in zip(exact, rows.itertuples(), held[:, k], strict=True)
-            ]
-        )
-    for v, *row in zip(voltage, *cells, strict=True):
-        print(f"| {v:.2f} | {' | '.join(row)} |")
+    held = held_by(found, exact)
+    for i, voltage in enumerate(truth.campaign.coordinates["voltage"]):
+        cells = [
+            f"{exact[i, k]:.1f} / {found.R[i, k]:.1f} [{found.R_low[i, k]:.1f}, {found.R_high[i, k]:.1f}]"
+            f"{'' if held[i, k] else ' *'}"
+            for k in range(len(PROCESSES))
+        ]
+        print(f"| {voltage:.2f} | {' | '.join(cells)} |")
     print(f"\n\\* outside its interval. Held: {', '.join(f'{share:.0%}' for share in held.mean(axis=0))}.")
 
 
+def over_seeds(method: str, seeds: int) -> None:
+    """Print relative errors (median, 95th percentile), share held and median half width of each process."""
+    errors, holds, halves = list[FloatArray](), list[FloatArray](), list[FloatArray]()
+    for seed in range(seeds):
+        _, found, exact = measure(dt.simulate.standin(seed=seed), method)
+        errors.append(np.abs(found.R / exact - 1))
+        holds.append(held_by(found, exact).astype(float))
+        halves.append((found.R_high - found.R_low) / (2 * exact))
+    error, held, half = (np.concatenate(parts) for parts in (errors, holds, halves))
+    for k, name in enumerate(PROCESSES):
+        print(
+            f"{method}, {name}: error {np.median(error[:, k]):.3f}, {np.quantile(error[:, k], 0.95):.3f}; "
+            f"holds {held[:, k].mean():.2f}, half width {np.median(half[:, k]):.3f}"
+        )
+
+
 if __name__ == "__main__":
-    main()
+    words = sys.argv[1:]
+    if len(words) > 1:
+        over_seeds(words[0], int(words[1]))
+    else:
+        by_voltage(*(words or ["log"]))

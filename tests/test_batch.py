@@ -125,11 +125,43 @@ def test_names_of_files_tell_coordinates(tmp_path: Path) -> None:
     expected = dt.read(folder, pattern="cell{cycle:d}").coordinates["cycle"]
     np.testing.assert_array_equal(store.result().campaign.coordinates["cycle"], expected)
     assert np.isnan(expected).sum() == 1
-    assert any("odd.csv: pattern 'cell{cycle:d}' does not fit the name" in note for note in store.notes)
+    assert any("'cell{cycle:d}' does not fit 1 file name(s): odd.csv" in note for note in store.notes)
     with pytest.raises(InvalidInput, match="needs fields such as"):
         run_batch(folder, tmp_path / "y.zarr", pattern="cell", **RIDGE)
     with pytest.raises(InvalidInput, match="pattern"):  # begun with another one
         run_batch(folder, tmp_path / "x.zarr", chunk=5, n_processes=1, pattern="cell{soc:d}", **RIDGE)
+
+
+def test_a_table_tells_coordinates_of_files(tmp_path: Path) -> None:
+    """As `read` takes them, though each file is read alone; and the table belongs to what the store was begun with."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    write_csv(folder, make(0, 12))
+    table = {
+        "file": ["cell7", "cell2.csv", "cell11", "gone"], "voltage (mV)": [700, 200, 1100, 5],
+        "operator": ["Ada", "Bo", "", "Cy"],
+    }  # fmt: skip
+    same: dict[str, Any] = {"chunk": 5, "n_processes": 1, "pattern": "cell{cycle:d}", **RIDGE}
+    store = run_batch(folder, tmp_path / "x.zarr", coordinates=table, **same)
+    expected = dt.read(folder, pattern="cell{cycle:d}", coordinates=table).coordinates
+    found = store.result().campaign.coordinates
+    assert found.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values)
+    assert found["voltage"][[2, 7, 11]] == pytest.approx([0.2, 0.7, 1.1])
+    assert any("1 row(s) for files that were not read: gone" in note for note in store.notes)
+    assert any("says nothing of 1 file(s): cell0.csv" in note for note in store.notes)
+    assert run_batch(folder, tmp_path / "x.zarr", coordinates=dict(table), **same).notes == store.notes
+    changed = {**table, "voltage (mV)": [700, 250, 1100, 5]}
+    with pytest.raises(InvalidInput, match=r"coordinates of cell2.csv: voltage \(mV\) 200.0, operator Bo in the store"):
+        run_batch(folder, tmp_path / "x.zarr", coordinates=changed, **same)
+    with pytest.raises(InvalidInput, match=r"coordinates: .* in the store, None now"):
+        run_batch(folder, tmp_path / "x.zarr", **same)
+    with pytest.raises(InvalidInput, match="the table names none of the files; it has 'x'"):
+        run_batch(folder, tmp_path / "y.zarr", coordinates={"file": ["x"], "soc": [1.0]}, **RIDGE)
+    with pytest.raises(InvalidInput, match="a table of coordinates is for files"):
+        run_batch(make(0, 3), tmp_path / "y.zarr", coordinates=table, **RIDGE)
+    assert not (tmp_path / "y.zarr").exists()
 
 
 def test_files_are_read_once_and_those_that_cannot_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,8 @@ def test_elements_are_exact_throughout() -> None:
     assert result.evaluate(result.tau) == pytest.approx(result.gamma, rel=1e-9)
     density, _ = found.gamma(np.array([1e-2]))
     assert result.evaluate([1e-2]) == pytest.approx(density, rel=1e-12)
-    assert np.isnan(result.lambda_).all()
+    smooth = fit(noisy("two_zarc", noise=0.001), "log")
+    assert np.array_equal(result.lambda_, smooth.lambda_)  # of the fit that the elements replace
 
 
 def test_survives_the_disk(tmp_path: Any) -> None:
@@ -239,3 +240,13 @@ def test_bands_that_elements_lack_are_named() -> None:
     result = fit(noisy("two_zarc"), "elements", band=0.95, band_kind="simultaneous")
     assert np.isnan(result.gamma_low).all()  # type: ignore[arg-type]
     assert any("band_kind='calibrated'" in note for note in result.notes)
+
+
+def test_a_search_that_starts_far_off_goes_on() -> None:
+    """The first guess for a spectrum of the stand-in is far below its smooth gamma, as it lacks an element."""
+    campaign = dt.simulate.standin(branches=["discharge", "charge"], seed=0).campaign
+    result = dt.fit_drt(campaign, capacitance=True)
+    assert set(result.method) == {"elements"}
+    assert result.evidence_elements is not None
+    assert result.evidence_log is not None
+    assert (result.evidence_elements - result.evidence_log).min() > -10

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 import drtengine as dt
 from batches import RIDGE, make
 from drtengine.cli import batch as command
-from drtengine.cli import commands
+from drtengine.cli import commands, terminal
 from test_batch import assert_same_store, write_csv
 
 pytest.importorskip("zarr")
@@ -74,3 +77,28 @@ def test_interrupt_tells_what_is_there(data: Path, tmp_path: Path, monkeypatch: 
     assert "12 of 12 spectra are in" in done.stderr
     monkeypatch.setattr(command, "run_batch", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
     assert "holds no result yet; the same command goes on" in run(data, "-o", tmp_path / "y.zarr", *OPTIONS).stderr
+
+
+def test_a_table_gives_coordinates(data: Path, tmp_path: Path) -> None:
+    table = tmp_path / "cells.csv"
+    table.write_text("file,soc\n" + "".join(f"cell{i},{i / 10}\n" for i in range(12)))
+    out = tmp_path / "cells.zarr"
+    assert run(data, "-o", out, *OPTIONS, "--coords", table).exit_code == 0
+    assert dt.open_store(out).result().campaign.coordinates["soc"].tolist() == [i / 10 for i in range(12)]
+    table.write_text("file,soc\ncell1,9\n")
+    again = run(data, "-o", out, *OPTIONS, "--coords", table)
+    assert again.exit_code == 2
+    assert "coordinates of cell1: soc 0.1 in the store, soc 9.0 now" in " ".join(again.output.split())
+
+
+def test_bar_goes_on_to_the_next_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where as many spectra are inverted as files were read."""
+    shown = io.StringIO()
+    monkeypatch.setattr(terminal, "Console", partial(Console, file=shown, force_terminal=True, width=100))
+    with terminal.stages("reading", "inverting") as hook:
+        for done in (0, 6, 12, 0, 7, 12):
+            hook(done, 12)
+    told = shown.getvalue()
+    assert "reading" in told
+    assert told.rindex("inverting") > told.rindex("reading")
+    assert "12/12" in told

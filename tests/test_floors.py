@@ -22,7 +22,19 @@ FLOORS = (
     (
         *("spectrum", "basis", "signs", "markup", "places", "resampling", "campaign"),
         *("tables", "options", "points", "series", "densities"),
-        *("design", "selection", "elements", "smooth", "sampling", "bands", "loops", "methods", "choice", "joint"),
+        *(
+            "design",
+            "selection",
+            "elements",
+            "smooth",
+            "sampling",
+            "bands",
+            "pooled",
+            "loops",
+            "methods",
+            "choice",
+            "joint",
+        ),
         *("regression", "tabular", "geometry", "records", "transients", "voltammetry", "folders"),
     ),
     (

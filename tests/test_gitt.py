@@ -15,6 +15,7 @@ import drtengine as dt
 from drtengine import simulate
 from drtengine.geometry import Geometry
 from drtengine.gitt import _has_gap
+from drtengine.records import as_record, find_steps
 from drtengine.simulate.gitt import surface_response
 
 SPHERE = {"sphere_radius": 5e-6}
@@ -237,6 +238,35 @@ def test_rest_currents_and_spikes_do_not_disturb() -> None:
     result = dt.fit_gitt(frame, **SPHERE)
     assert len(result) == 6
     np.testing.assert_allclose(result.D[1:], 1e-15, rtol=1e-3)
+
+
+@pytest.mark.parametrize("noise", [1e-3, 0.01, 0.1])
+def test_a_current_that_hovers_about_the_threshold_makes_no_pulses(noise: float) -> None:
+    """A charge at constant voltage after the titration, whose current ends at 2 % of the largest."""
+    titration = SIMULATED.frame
+    time = np.arange(20000.0)
+    current = titration["current_A"].abs().max() * np.fmax(np.exp(-time / 800), 0.02)
+    current *= 1 + noise * np.random.default_rng(1).standard_normal(time.size)
+    charge = pd.DataFrame({"time_s": time + titration["time_s"].max() + 1, "current_A": current, "voltage_V": 4.2})
+    record = as_record(pd.concat([titration, charge], ignore_index=True), {})
+    notes: list[str] = []
+    assert len(find_steps(record, notes=notes)) == len(find_steps(as_record(titration, {}))) + 2
+    assert "hovers about the threshold" in notes[0]
+    result = dt.fit_gitt(pd.concat([titration, charge], ignore_index=True), **SPHERE)
+    assert len(result) == 7
+    np.testing.assert_allclose(result.D[:5], dt.fit_gitt(titration, **SPHERE).D[:5], rtol=1e-12)
+    assert any("hovers" in note for note in result.notes)
+
+
+def test_small_pulses_between_true_rests_are_pulses() -> None:
+    """Pulses of 2.5 % of the current of the charge before them."""
+    first = SIMULATED.frame.assign(time_s=SIMULATED.frame["time_s"] + 1000)
+    charge = pd.DataFrame({
+        "time_s": np.arange(0, 900, 10.0), "current_A": -40 * first["current_A"].abs().max(), "voltage_V": 0.0
+    })  # fmt: skip
+    frame = pd.concat([charge, first.assign(voltage_V=first["voltage_V"])], ignore_index=True)
+    result = dt.fit_gitt(frame, **SPHERE)
+    np.testing.assert_allclose(result.D[-5:], 1e-15, rtol=1e-3)
 
 
 # bad input

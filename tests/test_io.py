@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from drtengine.errors import DataWarning, InvalidInput, UnreadableFile
-from drtengine.io import Reader, read, readers, register, registry
+from drtengine.io import Reader, read, read_table, readers, register, registry
 from drtengine.io.reading import natural_key
 from drtengine.spectrum import Spectrum
 
@@ -248,3 +248,15 @@ def test_every_text_file_of_the_shared_data_is_read_or_refused(shared_data: Path
         assert (campaign.frequency[campaign.is_point] > 0).all()
         assert np.isfinite(campaign.Z[campaign.is_point]).all()
     assert read_count > 70
+
+
+@pytest.mark.parametrize("address", ["https://example.org/cell.csv", "s3://cells/*.mpt"])
+@pytest.mark.parametrize("reads", [read, read_table, lambda address: read([address])])
+def test_addresses_are_refused_with_advice(reads: Callable[[str], object], address: str) -> None:
+    with pytest.raises(InvalidInput, match="is an address; files are read from this machine: fetch it first"):
+        reads(address)
+
+
+def test_a_drive_is_no_address() -> None:
+    with pytest.raises(UnreadableFile, match="there is no file"):
+        read("C://cell.csv")

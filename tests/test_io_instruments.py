@@ -12,6 +12,7 @@ import pytest
 from drtengine.errors import DataWarning, MissingExtra, UnreadableFile
 from drtengine.io import read
 from drtengine.io.metadata import number, parse_date
+from workbooks import workbook
 
 F = np.geomspace(1e4, 1e-1, 11)
 Z = 2 + 5 / (1 + 2j * np.pi * F * 1e-3)
@@ -280,17 +281,6 @@ def test_powersuite_parstat_need_no_reader(shared_data: Path) -> None:
 
 
 # Excel
-
-
-def workbook(path: Path, **sheets: Sequence[Sequence[object]]) -> None:
-    openpyxl = pytest.importorskip("openpyxl")
-    book = openpyxl.Workbook()
-    book.remove(book.active)
-    for name, rows in sheets.items():
-        sheet = book.create_sheet(name)
-        for row in rows:
-            sheet.append(list(row))
-    book.save(path)
 
 
 def test_excel(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -327,6 +329,69 @@ def test_criteria_by_hand() -> None:
     assert CRITERIA["curvature"](bent, 0.85)[0] == pytest.approx(np.sqrt(18))
     scores = CRITERIA["mu_score"](trial(mu=np.array([0.9, 0.69, 0.69]), chi2=np.array([1e-4, 1e-4, 1e-2])), 0.85)
     assert scores.tolist() == [np.inf, pytest.approx(-4 / 0.16**0.75), pytest.approx(-2 / 0.16**0.75)]
+
+
+TAU_RANGE = (1e-6, 20.0)
+
+
+@cache
+def trials_by_definition(seed: int, most: int) -> list[list[tuple[Any, ...]]]:
+    """Of random spectra, fits with 1, 2, 3, ... relaxations: chi2, mu, tau, R, curvatures, their mean distance."""
+    return [[trial_by_definition(Z, number) for number in range(1, most + 1)] for Z in valid_spectra(6, 3e-3, seed)]
+
+
+def trial_by_definition(Z: ComplexArray, number: int) -> tuple[Any, ...]:
+    tau = np.logspace(*np.log10(TAU_RANGE), number) if number > 1 else np.array(TAU_RANGE[1:])
+    A, modulus = columns(F, tau, Elements()), np.abs(Z)
+    rows = np.vstack([A.real / modulus[:, None], A.imag / modulus[:, None]])
+    size = np.linalg.norm(rows, axis=0)
+    x = np.linalg.lstsq(rows / size, np.concatenate([Z.real, Z.imag] / modulus), rcond=1e-15)[0] / size
+    R, curve = x[3:], A @ x
+    chi2 = float((np.abs(Z - curve) ** 2 / modulus**2).sum())
+    mu = 1 - sum(abs(r) for r in R if r < 0) / sum(r for r in R if r >= 0) if (R > 0).any() else 0.0
+    bends = [circle_curvature(*curve[i : i + 3]) for i in range(F.size - 2)]
+    turns = [i for i in range(1, len(bends)) if (bends[i] > 0) != (bends[i - 1] > 0)]
+    distance = float(np.mean(np.diff(turns))) if len(turns) > 1 else float(F.size)
+    return chi2, mu, tau, R, bends, distance, len(turns)
+
+
+def circle_curvature(a: complex, b: complex, c: complex) -> float:
+    """One over the radius of the circle through three points, positive where it turns to the left."""
+    rows = np.array([[(b - a).real, (b - a).imag], [(c - a).real, (c - a).imag]])
+    centre = np.linalg.solve(2 * rows, (rows**2).sum(axis=1))
+    return float(np.sign(np.linalg.det(rows)) / np.hypot(*centre))
+
+
+SCORES: dict[str, Callable[..., Any]] = {
+    "mu_score": lambda chi2, mu, *_: np.log10(chi2) / (0.85 - mu) ** 0.75 if mu < 0.85 else np.inf,
+    "norm": lambda chi2, mu, tau, R, *_: np.linalg.norm(R) / tau.size,
+    "curvature": lambda chi2, mu, tau, R, bends, *_: np.linalg.norm(bends),
+    "sign_changes": lambda *trial: trial[-1],
+    "sign_distance": lambda *trial: -trial[-2],
+    "apex": lambda chi2, mu, tau, R, *_: -np.log(sum(abs(t / r) for t, r in zip(tau, R, strict=True))),
+}
+
+
+def choose_by_definition(trials: list[tuple[Any, ...]], criterion: str) -> tuple[int, int]:
+    """The number that a criterion chooses, and the lower limit."""
+    chi2 = [trial[0] for trial in trials]
+    level, most = float(np.median(chi2[-(len(trials) // 3) - 1 :])), len(trials)
+    lowest = next((n for n in range(most) if max(chi2[n:]) <= 2 * level), most - 1)
+    highest = next((n - 1 for n in range(lowest + 1, most) if trials[n][5] < 4), most - 1)
+    scores = {n: float(SCORES[criterion](*trials[n])) for n in range(lowest, highest + 1)}
+    best = min(scores, key=scores.__getitem__)
+    return (best if np.isfinite(scores[best]) else lowest) + 1, lowest + 1
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_criteria_choose_as_their_definitions_written_down_anew(criterion: str) -> None:
+    Z = valid_spectra(6, 3e-3, 11)
+    for most in (12, 24):
+        anew = np.array([choose_by_definition(trials[:most], criterion) for trials in trials_by_definition(11, 24)])
+        chosen = choose(grid_of(F, Z), Elements(), TAU_RANGE, most, criterion, 0.85)
+        assert chosen.tolist() == anew[:, 0].tolist()
+    if criterion not in ("mu_score", "sign_changes"):
+        assert (anew[:, 0] > anew[:, 1]).any()
 
 
 def test_criteria_of_the_admittance_are_those_of_its_capacitances(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,3 +103,11 @@ import drtengine
 print(drtengine._native.ISA)
 """
     assert run(code, None).stdout.strip() == level
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="cases are tried in forks")
+def test_mutated_arguments_are_refused_or_answered() -> None:
+    """More of the same: python tests/fuzz_bindings.py 100000."""
+    fuzz = Path(__file__).with_name("fuzz_bindings.py")
+    done = subprocess.run([sys.executable, str(fuzz), "500"], capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stdout

@@ -14,6 +14,7 @@ from scipy.signal import find_peaks as find_maxima
 import drtengine as dt
 from drtengine import simulate
 from drtengine.basis import between_nodes
+from drtengine.peaks.maxima import find_maxima as maxima_here
 
 FREQUENCY = np.geomspace(1e5, 1e-2, 71)
 TWO = simulate.benchmark_cases()["two_zarc"]
@@ -286,3 +287,32 @@ def test_heights_have_their_intervals_from_a_pointwise_band(kind: str) -> None:
         tall = peaks.gamma > 5
         top = circuit.gamma(np.geomspace(1e-3, 1e-1, 2000)).max()
         assert np.mean((peaks.gamma_low[tall] <= top) & (top <= peaks.gamma_high[tall])) >= 0.8
+
+
+@pytest.mark.parametrize("noise", [0.001, 0.01])
+def test_a_skewed_peak_is_held(noise: float) -> None:
+    """The summit of a smooth gamma stands beside that of a Havriliak-Negami element, and below it."""
+    frequency, cell = np.geomspace(1e5, 1e-2, 71), simulate.benchmark_cases()["havriliak_negami"]
+    fine = np.geomspace(1e-3, 1e-1, 20_001)
+    density = cell.gamma(fine)
+    Z = simulate.add_noise(np.repeat(cell.impedance(frequency)[None], 60, axis=0), noise, seed=21)
+    peaks = dt.find_peaks(dt.fit_drt(dt.Campaign.from_arrays(frequency, Z), method="log"))
+    assert peaks.count.tolist() == [1] * 60
+    place, height = fine[density.argmax()], density.max()
+    assert ((peaks.tau_low <= place) & (place <= peaks.tau_high)).mean() >= 0.92
+    assert ((peaks.gamma_low <= height) & (height <= peaks.gamma_high)).mean() >= 0.92
+    assert np.median(np.log(peaks.tau_high / peaks.tau_low)) / 2 < 0.4
+    assert np.median(np.log(peaks.gamma_high / peaks.gamma_low)) / 2 < 0.4
+
+
+@given(
+    st.lists(st.integers(-3, 6), max_size=30) | st.lists(st.floats(-5, 5, width=16), max_size=30),
+    st.integers(-3, 3),
+    st.floats(0.1, 4),
+)
+def test_maxima_are_those_of_scipy(curve: list[float], height: int, prominence: float) -> None:
+    values = np.array(curve, dtype=np.float64)
+    maxima, bases = maxima_here(values, height, prominence)
+    expected, properties = find_maxima(values, height=height, prominence=prominence)
+    assert maxima.tolist() == expected.tolist()
+    assert bases.tolist() == [properties["left_bases"].tolist(), properties["right_bases"].tolist()]

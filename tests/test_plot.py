@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import same_color
@@ -21,7 +19,6 @@ import drtengine as dt
 from drtengine import plot, simulate
 from drtengine.plot.maps import COLOURS
 from drtengine.plot.series import window
-from drtengine.series import arrange, cell_edges
 
 UNEVEN = np.array([1.0, 0.9, 0.7, 0.65, 0.3])
 FREQUENCY = np.geomspace(1e4, 1e-1, 51)
@@ -188,56 +185,6 @@ def test_processes_are_named(result: dt.DrtResult) -> None:
     ax, _ = map_panels(plot.intensity_map(result, processes={"SEI": (1e-4, 1e-2)}))
     assert [text.get_text() for text in ax.texts] == ["SEI"]
     assert [line.get_ydata()[0] for line in ax.lines] == [1e-4, 1e-2]
-
-
-# where spectra stand
-
-
-@given(st.lists(st.floats(-10, 10), min_size=2, max_size=20, unique=True))
-def test_cells_tile_and_hold_their_values(values: list[float]) -> None:
-    rising = np.unique(np.round(values, 6))
-    edges = cell_edges(rising)
-    assert edges.size == rising.size + 1
-    assert (edges[:-1] < rising).all()
-    assert (rising < edges[1:]).all()
-
-
-def test_coordinate_is_chosen_in_order() -> None:
-    def label(**coordinates: Any) -> str:
-        return arrange({name: np.asarray(values) for name, values in coordinates.items()}, 3).label
-
-    rising, shuffled = [1.0, 2.0, 3.0], [1.0, 3.0, 2.0]
-    assert label(voltage=rising, cycle=rising) == "voltage / V"
-    assert label(soc=rising, cycle=rising) == "state of charge"
-    assert label(voltage=shuffled, cycle=rising) == "cycle"
-    assert label(voltage=[1.0, 1.0, 1.0], time=rising) == "time since the first spectrum / s"
-    assert label(voltage=[1.0, np.nan, 2.0]) == "spectrum"
-    assert label(file=["a", "b", "c"]) == "spectrum"
-    assert label() == "spectrum"
-
-
-def test_files_part_where_a_coordinate_repeats() -> None:
-    coordinates = {"cycle": np.array([1.0, 2, 3, 1, 2]), "file": np.array(["V", "V", "V", "IX", "IX"])}
-    series = arrange(coordinates, 5)
-    assert [branch.name for branch in series.branches] == ["V", "IX"]
-    assert [branch.spectra.tolist() for branch in series.branches] == [[0, 1, 2], [3, 4]]
-
-
-def test_times_count_from_the_first_in_a_unit_that_suits() -> None:
-    seconds = 1.6e9 + np.array([0.0, 7200.0, 18000.0])
-    series = arrange({"time": seconds}, 3, "time")
-    assert series.label == "time since the first spectrum / h"
-    np.testing.assert_allclose(series.branches[0].values, [0, 2, 5])
-    dates = np.array(["2024-01-01", "2024-01-03", "2024-01-10"], dtype="M8[s]")
-    series = arrange({"time": dates}, 3, "time")
-    assert series.label == "time since the first spectrum / d"
-    np.testing.assert_allclose(series.branches[0].values, [0, 2, 9])
-
-
-def test_explicit_coordinate_is_sorted() -> None:
-    series = arrange({"temperature": np.array([40.0, 20.0, 30.0])}, 3, "temperature")
-    assert series.branches[0].spectra.tolist() == [1, 2, 0]
-    assert series.label == "temperature / °C"
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_smooth_results_have_the_uncertainty_of_their_band() -> None:
 
 def test_interval_counts_its_share_of_the_blur() -> None:
     low, high = interval(np.array([10.0]), Spread(np.array([1.0]), np.array([2.0])), 0.9, POINT)
-    half = stats.norm.ppf(0.95) + 2 * POINT
+    half = stats.norm.ppf(0.95) + 2 * POINT.blur
     np.testing.assert_allclose([low, high], [[10 - half], [10 + half]])
 
 
@@ -122,3 +122,42 @@ def test_resistances_of_ranges_are_held(case: str) -> None:
     exact = np.array([float(cell.integral(*limits)) for limits in ranges])
     assert (((low <= exact) & (exact <= high)).mean(axis=0) >= 0.85).all()
     assert (np.median(high - low, axis=0) / 2 < 0.35 * exact).all()
+
+
+@pytest.mark.parametrize("freer", [1.0, 50.0])
+def test_freer_priors_against_the_inverse_of_the_precision(freer: float) -> None:
+    """The uncertainty of an integral of exp(u) by the whole covariance of u."""
+    cell = simulate.Resistor(10) + simulate.ZARC(50, 1e-2, 0.8)
+    Z = simulate.add_noise(cell.impedance(FREQUENCY), 0.005, seed=1)
+    result = dt.fit_drt(dt.Spectrum(FREQUENCY, Z), method="log", weights="modulus", inductance=False)
+    gamma, n, h = result.gamma[0], result.tau.size, float(np.log(result.tau[1] / result.tau[0]))
+    omega_tau = 2 * np.pi * np.multiply.outer(FREQUENCY, result.tau)
+    step = np.full(n, h)
+    step[[0, -1]] /= 2
+    A = np.column_stack([step / (1 + 1j * omega_tau), np.ones(FREQUENCY.size)])
+    J = np.concatenate([A.real, A.imag]) * np.append(gamma, 1.0)
+    J /= np.tile(result.noise[0] * np.abs(Z), 2)[:, None]
+    D = np.diff(np.eye(n), 2, axis=0) / h**1.5
+    P = np.zeros((n + 1, n + 1))
+    P[:n, :n] = result.lambda_[0] / freer * D.T @ D
+    for i in (0, n - 2):  # slopes known to 0.5 at both ends
+        d = np.zeros(n + 1)
+        d[[i, i + 1]] = -1 / h, 1 / h
+        P += np.outer(d, d) / 0.5**2
+    covariance = np.linalg.inv(J.T @ J + P + 1e-6 * np.diag(np.append(np.ones(n), 0.0)))[:n, :n]
+    rows = np.stack([result.basis.integrals(1e-3, 1e-2), result.basis.integrals(result.tau[0], 1e-2)])
+    expected = np.sqrt(np.einsum("ri,ij,rj->r", rows * gamma, covariance, rows * gamma))
+    np.testing.assert_allclose(spread(result, rows, freer=freer).u[0], expected, rtol=1e-6)
+
+
+def test_points_of_a_smooth_gamma_are_held_without_a_band() -> None:
+    cell = simulate.benchmark_cases()["two_zarc"]
+    frequency = np.geomspace(1e5, 1e-2, 71)
+    Z = simulate.add_noise(np.repeat(cell.impedance(frequency)[None], 60, axis=0), 0.005, seed=12)
+    result = dt.fit_drt(dt.Campaign.from_arrays(frequency, Z), method="log")
+    tau = np.geomspace(1e-4, 1.0, 41)
+    band, exact = gamma_band(result, tau, 0.95), cell.gamma(tau)
+    held = (band.low <= exact) & (exact <= band.high)
+    assert held.mean() >= 0.95
+    assert held.mean(axis=0).min() >= 0.85
+    assert np.median(np.log(band.high / band.low)) / 2 < 0.6

@@ -234,17 +234,48 @@ def test_no_other_parameter() -> None:
         dt.fit_components(with_gamma(TWO))["beta"]
 
 
-def test_lines_of_diffusion_are_reckoned_with_on_request() -> None:
+@pytest.mark.parametrize("method", ["log", "elements"])
+def test_lines_of_diffusion_are_reckoned_with(method: str) -> None:
     """A finite Warburg element has lines at 7.9 and 0.88 s, either side of the limit of 1 s."""
-    result = dt.fit_drt(STAND_IN.campaign, method="log", capacitance=True)
-    smooth, wide = (dt.integrate_processes(result, lines=lines) for lines in (False, True))
-    assert np.array_equal(smooth.R, wide.R)
-    assert (wide.R_low <= smooth.R_low).all()
-    assert (wide.R_high >= smooth.R_high).all()
-    for k, (low, high) in enumerate(smooth.ranges.values()):
-        exact = STAND_IN.integral(max(low, result.tau[0]), high)
-        held = (wide.R_low[:, k] <= exact) & (exact <= wide.R_high[:, k])
-        assert held.mean() >= 0.85
-    assert ((smooth.R_high - smooth.R_low)[:, 2] < 0.5 * (wide.R_high - wide.R_low)[:, 2]).all()
+    result = dt.fit_drt(STAND_IN.campaign, method=method, capacitance=True)
+    found, narrow = dt.integrate_processes(result), dt.integrate_processes(result, lines=False)
+    assert np.array_equal(narrow.R, found.R)
+    assert (found.u_R >= narrow.u_R).all()
+    exact = np.stack([STAND_IN.integral(max(low, result.tau[0]), high) for low, high in found.limits], axis=1)
+    held, hardly = ((r.R_low <= exact) & (exact <= r.R_high) for r in (found, narrow))
+    assert (held.mean(axis=0) >= 0.9).all()
+    assert hardly.mean() < 0.8
+    assert any("for granted" in note for note in narrow.notes) == (method == "elements")
+    assert not any("for granted" in note for note in found.notes)
     with pytest.raises(dt.InvalidInput, match="lines must be True or False"):
         dt.integrate_processes(result, lines="yes")  # type: ignore[arg-type]
+
+
+def test_intervals_hold_for_a_smooth_gamma_taken_at_its_word() -> None:
+    Z = simulate.add_noise(np.repeat(TWO.impedance(FREQUENCY)[None], 60, axis=0), 0.005, seed=3)
+    result = dt.fit_drt(dt.Campaign.from_arrays(FREQUENCY, Z), method="log")
+    limits = {"fast": (1e-5, 3e-3), "slow": (1e-2, 3.0)}
+    for lines, widest in ((False, 0.05), (True, 0.12)):
+        found = dt.integrate_processes(result, limits, lines=lines)
+        for k, (low, high) in enumerate(limits.values()):
+            exact = float(TWO.integral(low, high))
+            assert ((found.R_low[:, k] <= exact) & (exact <= found.R_high[:, k])).mean() >= 0.9
+            assert np.median((found.R_high - found.R_low)[:, k]) < 2 * widest * exact
+        assert not found.notes
+
+
+@pytest.mark.parametrize("method", ["log", "elements"])
+@pytest.mark.parametrize("off", [0.95, 1.0, 1.05])
+def test_a_line_at_a_limit_is_wholly_in_or_out(method: str, off: float) -> None:
+    """Wherever a limit runs through the peak of a line, the interval reaches from none to all, as far as undecided."""
+    cell = Resistor(10) + ZARC(30, 1e-4, 0.8) + simulate.RC(20, 0.1)
+    Z = simulate.add_noise(np.repeat(cell.impedance(FREQUENCY)[None], 10, axis=0), 0.005, seed=4)
+    result = dt.fit_drt(dt.Campaign.from_arrays(FREQUENCY, Z), method=method)
+    found = dt.integrate_processes(result, {"slow": (0.1 * off, 50.0), "fast": (1e-6, 1e-3)})
+    exact = np.array([float(cell.integral(*limits)) for limits in found.limits])
+    assert ((found.R_low <= exact) & (exact <= found.R_high)).mean(axis=0) == pytest.approx([1, 1])
+    assert "'slow': its limit of" in " ".join(found.notes)
+    assert "'fast'" not in " ".join(found.notes)
+    if method == "log" and off == 1.0:
+        assert (found.R_low[:, 0] < 5).all()
+        assert (found.R_high[:, 0] > 15).all()

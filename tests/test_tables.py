@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import sys
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import pandas as pd
 import pytest
 
 import drtengine as dt
+from workbooks import workbook
 
 LAYERED = """Cycle ID,Cap_Chg(mAh),Cap_DChg(mAh)
 ,Step ID,Step Name,Step Time(h:min:s.ms)
@@ -218,10 +221,67 @@ def test_tables_in_memory_that_cannot_be_used(given: object, message: str) -> No
     assert not isinstance(caught.value, dt.UnreadableFile)
 
 
-def test_workbooks_are_pointed_to_pandas(tmp_path: Path) -> None:
+RECORD: list[list[object]] = [["Time(h)", "Current(mA)", "Voltage(V)"], [0, 0, 3], [1 / 3600, 1, 3.5]]
+
+
+def test_a_sheet_of_a_workbook_is_read(tmp_path: Path) -> None:
+    rows = [["cell 7"], [], *RECORD, [], []]
+    path = workbook(tmp_path / "cell.xlsx", notes=[["made in", "May"]], blank=[], record=rows)
+    frame = dt.read_table(path)
+    np.testing.assert_allclose(frame["time_s"], [0, 1], atol=1e-9)
+    np.testing.assert_allclose(frame["voltage_V"], [3, 3.5])
+    np.testing.assert_allclose(frame["current_A"], [0, 1e-3])
+    assert any(note.startswith(f"skipped {path}, sheet 'notes': ") for note in frame.attrs["notes"])
+    assert [*frame.attrs["sources"]] == [str(path)]
+
+
+def test_clock_times_and_dates_of_a_workbook(tmp_path: Path) -> None:
+    """Excel has durations beyond a day as such, shorter ones as times of day."""
+    head = ["Total Time", "Date", "Current(A)", "Voltage(V)"]
+    rows: list[list[object]] = [
+        head,
+        [time(0, 0, 1), datetime(2024, 1, 1), 0, 3],
+        [timedelta(days=1, hours=2, seconds=0.5), datetime(2024, 1, 2), 1, 3],
+    ]
+    frame = dt.read_table(workbook(tmp_path / "cell.xlsx", record=rows))
+    np.testing.assert_allclose(frame["time_s"], [1, 86400 + 7200 + 0.5])
+    dates = workbook(tmp_path / "dates.xlsx", record=[row[1:] for row in rows])
+    np.testing.assert_allclose(dt.read_table(dates)["time_s"], [0, 86400])
+
+
+def test_sheets_of_a_workbook_are_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = [RECORD[0], [0, 0, 4], [1 / 3600, 2, 4]]
+    path = workbook(tmp_path / "cell.xlsx", first=RECORD, notes=[["none"]], second=other)
+    with pytest.raises(dt.UnreadableFile, match=r"the sheets 'first', 'second' hold tables; name the one .* sheet="):
+        dt.read_table(path)
+    assert dt.read_table(path, sheet="second")["voltage_V"].tolist() == [4, 4]
+    with pytest.raises(dt.InvalidInput, match="has no sheet 'third'; there are 'first', 'notes', 'second'"):
+        dt.read_table(path, sheet="third")
+    with pytest.raises(dt.UnreadableFile, match=r"cell\.xlsx, sheet 'notes': no line names the columns"):
+        dt.read_table(path, sheet="notes")
+    bad = [*RECORD, ["x", 1, 4], [1, 1, 4]]
+    with pytest.raises(dt.UnreadableFile, match=r"sheet 'a', line 2: 'Voltage\(V\)' is 'high', not a number"):
+        dt.read_table(workbook(tmp_path / "bad.xlsx", a=[RECORD[0], [0, 0, "high"], *bad[1:]]))
+    with pytest.raises(dt.InvalidInput, match="sheet= is for Excel workbooks"):
+        dt.read_table(write(tmp_path, "time_s,current_A,voltage_V\n0,0,3\n1,0.001,3.5\n"), sheet="a")
+    with pytest.raises(dt.InvalidInput, match="sheet= is for Excel workbooks"):
+        dt.read_table(pd.DataFrame({"time_s": [0.0], "current_A": [0.0], "voltage_V": [3.0]}), sheet="a")
+    with pytest.raises(dt.UnreadableFile, match="every sheet is blank"):
+        dt.read_table(workbook(tmp_path / "blank.xlsx", a=[]))
+    with pytest.raises(dt.UnreadableFile, match="sheet 'a': it is blank"):
+        dt.read_table(tmp_path / "blank.xlsx", sheet="a")
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(dt.MissingExtra, match=r"drtengine\[xlsx\]"):
+        dt.read_table(path)
+
+
+def test_damaged_and_other_workbooks_are_told(tmp_path: Path) -> None:
     (tmp_path / "cell.xlsx").write_bytes(b"PK")
-    with pytest.raises(dt.UnreadableFile, match=r"workbook: read_table\(pandas\.read_excel\('cell\.xlsx'\)\)"):
+    with pytest.raises(dt.UnreadableFile, match=r"or a damaged one; .*pandas\.read_excel\('cell\.xlsx'\)\)"):
         dt.read_table(tmp_path / "cell.xlsx")
+    (tmp_path / "cell.xls").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600))
+    with pytest.raises(dt.UnreadableFile, match=r"old Excel file"):
+        dt.read_table(tmp_path / "cell.xls")
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:

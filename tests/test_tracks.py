@@ -93,6 +93,35 @@ def test_jumps_part_lines() -> None:
     assert lines(follow(data, max_shift=0.6, max_ratio=20)) == [[0, 1, 2, 3, 4, 5]]
     assert lines(follow(data, max_shift=0.3, max_ratio=20)) == [[0, 1], [2, 3, 4, 5]]
     assert lines(follow(data, max_shift=0.6, max_ratio=5)) == [[0, 1, 2, 3], [4, 5]]
+    assert lines(follow(data, max_shift=0.6, max_ratio=1.5)) == [[0, 1, 2, 3], [4, 5]]
+
+
+def test_what_lines_bear_by_default() -> None:
+    def of_heights(*heights: float) -> list[list[int]]:
+        return lines(follow(campaign(*[[(R, 1e-3)] for R in heights], cycle=np.arange(len(heights)))))
+
+    assert of_heights(30.0, 30.0, 30 / 4.7, 30 / 4.7) == [[0, 1, 2, 3]]
+    assert of_heights(30.0, 30.0, 30 / 5.4, 30 / 5.4) == [[0, 1], [2, 3]]
+    for shift, joined in ((0.28, True), (0.34, False)):
+        cells = [[(30.0, 1e-3)], [(30.0, 1e-3)], [(30.0, 1e-3 * 10**shift)], [(30.0, 1e-3 * 10**shift)]]
+        assert (lines(follow(campaign(*cells, cycle=np.arange(4)))) == [[0, 1, 2, 3]]) == joined
+    one, other = (30.0, 1e-4), (30.0, 1.0)
+    missing = [[one, other], [one, other], [other], [one, other], [one, other]]
+    assert lines(follow(campaign(*missing, cycle=np.arange(5))))[0] == [0, 1, 3, 4]
+    missing.insert(3, [other])
+    assert lines(follow(campaign(*missing, cycle=np.arange(6))))[:2] == [[0, 1], [4, 5]]
+
+
+def test_the_summary_tells_the_ends_and_medians() -> None:
+    tau = np.array([1e-4, 1.2e-4, 1.3e-4, 1.9e-4])
+    R = np.array([10.0, 12.0, 17.0, 11.0])
+    tracks = follow(campaign(*[[(r, t)] for r, t in zip(R, tau, strict=True)], voltage=[0.1, 0.2, 0.3, 0.4]))
+    row = tracks.summary().iloc[0]
+    assert (row["from"], row["to"], row["peaks"], row["gaps"]) == (0.1, 0.4, 4, 0)
+    np.testing.assert_allclose([row["tau_from"], row["tau_to"]], tau[[0, -1]], rtol=0.05)
+    np.testing.assert_allclose([row["R_from"], row["R_to"]], R[[0, -1]], rtol=0.05)
+    np.testing.assert_allclose([row["tau_median"], row["R_median"]], [np.median(tau), np.median(R)], rtol=0.05)
+    assert tracks.to_frame().columns.tolist() == ["track", *tracks.peaks.to_frame().columns]
 
 
 def test_a_single_spectrum_has_lines_of_one_peak() -> None:

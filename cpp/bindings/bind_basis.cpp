@@ -20,10 +20,26 @@ RowMatrix multiply_rows(const MatrixMap& rows, const MatrixMap& matrix) {
   return result;
 }
 
+Shape shape_of(int number) { return choice(number, Shape::kCauchy, "not a shape of basis functions"); }
+
 }  // namespace
 
+// Widths as in Python's basis.EPSILON_RANGE: what wider and narrower functions ask of the quadrature has no end.
 Basis basis_of(int shape, double epsilon, const DoubleArray& log_tau) {
-  return {static_cast<Shape>(shape), epsilon, vector_of(log_tau)};
+  constexpr double kLeastEpsilon = 0.05, kMostEpsilon = 1000;
+  const Shape own = shape_of(shape);
+  require(own == Shape::kPiecewiseLinear || (epsilon >= kLeastEpsilon && epsilon <= kMostEpsilon),
+          "the shape factor epsilon is out of range");
+  const VectorMap nodes = vector_of(log_tau);
+  const Vector tau = nodes.array().exp();
+  require(tau.allFinite() && (tau.array() > 0).all(), "tau must be finite and positive");
+  return {own, epsilon, nodes};
+}
+
+VectorMap omega_of(const DoubleArray& omega) {
+  const VectorMap view = vector_of(omega);
+  require(view.size() > 0 && view.allFinite() && view.minCoeff() > 0, "frequencies must be finite and positive");
+  return view;
 }
 
 void register_basis(py::module_& m) {
@@ -31,7 +47,7 @@ void register_basis(py::module_& m) {
   m.def(
       "kernel",
       [](int shape, double epsilon, const DoubleArray& log_tau, const DoubleArray& omega) {
-        Kernel k = kernel(basis_of(shape, epsilon, log_tau), vector_of(omega));
+        Kernel k = kernel(basis_of(shape, epsilon, log_tau), omega_of(omega));
         return py::make_tuple(to_numpy(std::move(k.real)), to_numpy(std::move(k.imag)));
       },
       "shape"_a, "epsilon"_a, "log_tau"_a, "omega"_a);
@@ -44,7 +60,8 @@ void register_basis(py::module_& m) {
   m.def(
       "epsilon_from_fwhm",
       [](int shape, double coefficient, const DoubleArray& log_tau) {
-        return epsilon_from_fwhm(static_cast<Shape>(shape), coefficient, vector_of(log_tau));
+        const Basis nodes(Shape::kPiecewiseLinear, 1, vector_of(log_tau));  // checks them
+        return epsilon_from_fwhm(shape_of(shape), coefficient, nodes.nodes);
       },
       "shape"_a, "coefficient"_a, "log_tau"_a);
   m.def(

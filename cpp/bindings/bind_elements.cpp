@@ -8,9 +8,9 @@ namespace {
 
 // Comes as a dict with the keys read here (`ElementsProblem` in _core.pyi) and borrows its arrays.
 ElementsProblem problem_of(const py::dict& d) {
-  return {vector_of(d["omega"].cast<DoubleArray>()),
-          pairs_of(d["Z"].cast<ComplexArray>()),
-          matrix_of(d["weights"].cast<DoubleArray>()),
+  return {omega_of(array_of<DoubleArray>(d, "omega")),
+          pairs_of(array_of<ComplexArray>(d, "Z")),
+          matrix_of(array_of<DoubleArray>(d, "weights")),
           d["inductance"].cast<bool>(),
           d["capacitance"].cast<bool>(),
           d["n_threads"].cast<int>(),
@@ -44,6 +44,14 @@ py::tuple profile_sum(const py::dict& problem, const DoubleArray& parameters, co
                             vector_of(rss),
                             vector_of(sigma2)};
   const VectorMap rise_view = vector_of(rise);
+  const Index n = p.Z.rows();
+  const auto kinds = static_cast<std::size_t>(n * kMaxElements);
+  require(fits.parameters.rows() == n && fits.parameters.cols() == kMaxParameters && fits.covariance.rows() == n &&
+              fits.covariance.cols() == kMaxParameters * kMaxParameters && fits.kind.size() == kinds &&
+              fits.rss.size() == n && fits.sigma2.size() == n && rise_view.size() == n,
+          "parameters, covariance, kind, rss, sigma2 and rise must belong to the spectra");
+  require(std::ranges::all_of(fits.kind, [](Kind k) { return k >= Kind::kZarc && k <= Kind::kHavriliakNegami; }),
+          "not a kind of element");
   Profiles profiles = without_gil([&] { return profile_elements(p, fits, rise_view); });
   return py::make_tuple(to_numpy(std::move(profiles.low)), to_numpy(std::move(profiles.high)));
 }

@@ -14,23 +14,28 @@ using PlaceArray = py::array_t<std::int64_t, py::array::c_style>;
 // Each problem holds the spectra of one frequency grid; places[k] says where they stand in the series.
 py::dict fit_series(const py::list& problems, const py::list& places, const DoubleArray& closeness,
                     const py::dict& start) {
+  require(problems.size() > 0 && problems.size() == places.size(), "every problem needs places");
   std::deque<Problem> grids;
-  std::vector<SeriesSpectrum> series;
+  Index n_spectra = 0;
+  for (const auto& problem : problems) n_spectra += grids.emplace_back(problem.cast<py::dict>()).Z.rows();
+  std::vector<SeriesSpectrum> series(static_cast<std::size_t>(n_spectra));
   for (std::size_t k = 0; k < problems.size(); ++k) {
-    const Problem& grid = grids.emplace_back(problems[k].cast<py::dict>());
+    const Problem& grid = grids[k];
     const auto place = places[k].cast<PlaceArray>();
+    require(place.ndim() == 1 && place.size() == grid.Z.rows(), "every spectrum needs a place");
     const RowWeights weights(grid.weights, false, grid.design, grid.Z.rows());
     for (Index i = 0; i < grid.Z.rows(); ++i) {
-      const auto at = static_cast<std::size_t>(place.at(i));
-      if (at >= series.size()) series.resize(at + 1);
+      const std::int64_t wanted = place.at(i);
+      const auto at = static_cast<std::size_t>(wanted);
+      require(wanted >= 0 && at < series.size() && series[at].design == nullptr, "places must count the series");
       Vector w2(grid.design.rows());
       weights.squared(i, w2.data());
       normalize_weights(w2);
       series[at] = {&grid.design, grid.Z.row(i).transpose(), std::move(w2)};
     }
   }
-  const auto log_gamma = start["log_gamma"].cast<DoubleArray>(), lambda = start["lambda_"].cast<DoubleArray>(),
-             noise = start["noise"].cast<DoubleArray>();
+  const auto log_gamma = array_of<DoubleArray>(start, "log_gamma"), lambda = array_of<DoubleArray>(start, "lambda_"),
+             noise = array_of<DoubleArray>(start, "noise");
   const SeriesStart from{matrix_of(log_gamma), vector_of(lambda), vector_of(noise)};
   const VectorMap closeness_view = vector_of(closeness);
   const SolveOptions& options = grids.front().options;

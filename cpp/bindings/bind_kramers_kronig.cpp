@@ -10,19 +10,29 @@ struct KkProblem {
   KkBatch batch;
 
   explicit KkProblem(const py::dict& d)
-      : model{vector_of(d["omega"].cast<DoubleArray>()),
+      : model{omega_of(array_of<DoubleArray>(d, "omega")),
               Vector(),
               d["admittance"].cast<bool>(),
               d["inductance"].cast<bool>(),
               d["capacitance"].cast<bool>(),
-              static_cast<Part>(d["part"].cast<int>())},
-        batch{pairs_of(d["X"].cast<ComplexArray>()), matrix_of(d["weights"].cast<DoubleArray>()),
-              matrix_of(d["time"].cast<DoubleArray>()), d["n_threads"].cast<int>(), keep_going(d["progress"])} {}
+              part_of(d["part"].cast<int>())},
+        batch{pairs_of(array_of<ComplexArray>(d, "X")), matrix_of(array_of<DoubleArray>(d, "weights")),
+              matrix_of(array_of<DoubleArray>(d, "time")), d["n_threads"].cast<int>(), keep_going(d["progress"])} {
+    const Index n_points = model.omega.size(), n_spectra = batch.X.rows();
+    require(batch.X.cols() == 2 * n_points, "X must have one number a frequency");
+    require(batch.weights.size() == 0 || (batch.weights.rows() == n_spectra && batch.weights.cols() == n_points),
+            "weights must have the shape of X");
+    require(batch.time.size() == 0 ||
+                ((batch.time.rows() == 1 || batch.time.rows() == n_spectra) && batch.time.cols() == n_points),
+            "time must have one row, or the shape of X");
+  }
 };
 
 py::tuple fit_causal(const py::dict& problem, const DoubleArray& tau, Index n_cosines, bool leverage) {
   KkProblem p(problem);
   p.model.tau = vector_of(tau);
+  require(n_cosines == 0 || p.batch.time.size() > 0, "remainders are tested along the time");
+  require(n_cosines >= 0 && n_cosines <= 2 * p.model.omega.size(), "more cosines than data");
   KkFits f = without_gil([&] { return fit_lin_kk(p.model, p.batch, n_cosines, leverage); });
   return py::make_tuple(to_numpy(std::move(f.elements)), to_numpy(std::move(f.residual)), to_numpy(std::move(f.rest)),
                         to_numpy(std::move(f.scores)), to_numpy(std::move(f.rest_squares)),
@@ -32,6 +42,7 @@ py::tuple fit_causal(const py::dict& problem, const DoubleArray& tau, Index n_co
 py::tuple scan_causal(const py::dict& problem, double lowest_tau, double highest_tau, Index most, double stop_at,
                       bool keep_all) {
   const KkProblem p(problem);
+  require(most >= 1 && most <= 2 * p.model.omega.size(), "more relaxations than data, or none");
   KkScan s =
       without_gil([&] { return scan_lin_kk(p.model, lowest_tau, highest_tau, most, stop_at, keep_all, p.batch); });
   return py::make_tuple(to_numpy(std::move(s.mu)), to_numpy(std::move(s.chi2)), to_numpy(std::move(s.elements)),

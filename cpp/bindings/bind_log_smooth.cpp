@@ -38,7 +38,7 @@ py::dict smooth_bands(const py::dict& problem, const DoubleArray& relief, const 
                       double level, bool noise_model, std::uint64_t seed) {
   const Problem p(problem);
   const MatrixMap relief_view = matrix_of(relief), functionals_view = matrix_of(functionals);
-  const BandOptions options{static_cast<BandKind>(kind), level, noise_model, seed};
+  const BandOptions options{choice(kind, BandKind::kSimultaneous, "not a kind of band"), level, noise_model, seed};
   Bands b = without_gil([&] {
     return find_bands(p.design, p.spacing(), p.Z, p.weights, relief_view, functionals_view, options,
                       p.options.n_threads, p.options.keep_going);

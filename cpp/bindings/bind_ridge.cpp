@@ -3,6 +3,8 @@
 
 #include "drtengine/selection.hpp"
 
+#include <algorithm>
+
 namespace drtengine::bindings {
 namespace {
 
@@ -18,16 +20,24 @@ py::tuple solve(const py::dict& problem, const DoubleArray& lambda, const Double
                         to_numpy(std::move(s.error)), status_to_numpy(s.status));
 }
 
+VectorMap lattice_of(const DoubleArray& lattice) {
+  const VectorMap view = vector_of(lattice);
+  require(view.size() > 0 && view.allFinite() && view.minCoeff() > 0, "lambda must be finite and positive");
+  return view;
+}
+
 // A criterion of selection.hpp by its number, with the folds [row] or the noise [spectrum] it needs.
 Selector selector_of(int criterion, const DoubleArray& noise, const IntArray& fold) {
-  return {static_cast<Criterion>(criterion), std::vector<int>(fold.data(), fold.data() + fold.size()),
-          vector_of(noise)};
+  const std::vector<int> folds(fold.data(), fold.data() + fold.size());
+  const auto n_rows = static_cast<int>(folds.size());
+  require(std::ranges::all_of(folds, [&](int k) { return k >= 0 && k < n_rows; }), "folds count from 0");
+  return {choice(criterion, Criterion::kDiscrepancy, "not a criterion"), folds, vector_of(noise)};
 }
 
 py::tuple select(const py::dict& problem, int criterion, const DoubleArray& lattice, bool refine,
                  const DoubleArray& noise, const IntArray& fold) {
   const Problem p(problem);
-  const VectorMap lattice_view = vector_of(lattice);
+  const VectorMap lattice_view = lattice_of(lattice);
   const Selector selector = selector_of(criterion, noise, fold);
   Selection s =
       without_gil([&] { return select_lambda(p.design, p.Z, p.weights, lattice_view, selector, refine, p.options); });
@@ -37,7 +47,7 @@ py::tuple select(const py::dict& problem, int criterion, const DoubleArray& latt
 py::array_t<double> scores(const py::dict& problem, int criterion, const DoubleArray& lattice, const DoubleArray& noise,
                            const IntArray& fold) {
   const Problem p(problem);
-  const VectorMap lattice_view = vector_of(lattice);
+  const VectorMap lattice_view = lattice_of(lattice);
   const Selector selector = selector_of(criterion, noise, fold);
   return to_numpy(
       without_gil([&] { return lambda_scores(p.design, p.Z, p.weights, lattice_view, selector, p.options); }));

@@ -9,8 +9,14 @@ namespace {
 
 // The dict `Sampling` in _core.pyi.
 SamplingOptions options_of(const py::dict& d, const SolveOptions& solve) {
-  return {d["draws"].cast<Index>(),        d["lower"].cast<double>(), d["upper"].cast<double>(), d["keep"].cast<bool>(),
-          d["seed"].cast<std::uint64_t>(), solve.n_threads,           solve.keep_going};
+  constexpr Index kMostDraws = 1'000'000;
+  const SamplingOptions options{d["draws"].cast<Index>(), d["lower"].cast<double>(),       d["upper"].cast<double>(),
+                                d["keep"].cast<bool>(),   d["seed"].cast<std::uint64_t>(), solve.n_threads,
+                                solve.keep_going};
+  require(options.n_draws >= 2 && options.n_draws <= kMostDraws, "the number of draws is out of range");
+  require(options.lower >= 0 && options.lower <= 1 && options.upper >= 0 && options.upper <= 1,
+          "quantiles are from 0 to 1");
+  return options;
 }
 
 py::dict to_dict(Samples&& s) {
@@ -35,6 +41,7 @@ py::dict draw_log(const py::dict& problem, const DoubleArray& functionals, const
   const Problem p(problem);
   const MatrixMap functionals_view = matrix_of(functionals);
   const VectorMap numbers = vector_of(prior);
+  require(numbers.size() == 0 || numbers.size() == 6, "a prior has six numbers");
   LogPrior own;
   if (numbers.size() == 6) own = {numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5]};
   const SamplingOptions options = options_of(sampling, p.options);
@@ -47,6 +54,7 @@ py::dict draw_ridge(const py::dict& problem, const DoubleArray& lambda, const Do
   const Problem p(problem);
   const RidgeModes modes{matrix_of(coefficients), matrix_of(free), vector_of(lambda)};
   const MatrixMap outputs_view = matrix_of(outputs);
+  require(n_nodes >= 1, "no nodes are asked for");
   const SamplingOptions options = options_of(sampling, p.options);
   return to_dict(without_gil([&] {
     return sample_ridge(p.design, p.Z, p.weights, p.options.own_weights, p.options.nonneg, modes, outputs_view, n_nodes,

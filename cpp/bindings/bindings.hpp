@@ -2,12 +2,15 @@
 //
 // The array contract: every array that crosses is C-contiguous and aligned, of exactly the dtype
 // named (float64 or complex128), and has the shape named in _core.pyi; the Python side sees to
-// that and to every error message about it. Arrays in are read where they lie; arrays out own
-// their memory. The leading axis is the spectrum. Functions release the GIL; `keep_going` takes it
-// back for a moment to look for Ctrl-C.
+// that and to every error message that a user reads. Here whatever would lead outside an array is
+// refused once more, so that a slip on the Python side ends in an error. Arrays in are read where
+// they lie; arrays out own their memory. The leading axis is the spectrum. Functions release the GIL; `keep_going`
+// takes it back for a moment to look for Ctrl-C.
 #pragma once
 
 #include "drtengine/basis.hpp"
+#include "drtengine/design.hpp"
+#include "drtengine/errors.hpp"
 #include "drtengine/parallel.hpp"
 
 #include <pybind11/numpy.h>
@@ -15,6 +18,7 @@
 
 #include <complex>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -27,19 +31,45 @@ using ComplexArray = py::array_t<std::complex<double>, py::array::c_style>;
 using MatrixMap = Eigen::Map<const RowMatrix>;
 using VectorMap = Eigen::Map<const Vector>;
 
+inline void require(bool holds, const char* otherwise) {
+  if (!holds) throw InvalidInput(otherwise);
+}
+
+// What Python names by a number from 0 to `last`.
+template <class Enum>
+Enum choice(int number, Enum last, const char* otherwise) {
+  require(number >= 0 && number <= static_cast<int>(last), otherwise);
+  return static_cast<Enum>(number);
+}
+
+// An array that stands in a dict and is read where it lies: one that NumPy would have to convert would be gone
+// before it is read.
+template <class Array>
+Array array_of(const py::dict& d, const char* key) {
+  const py::object value = d[key];
+  if (!py::isinstance<Array>(value)) throw py::type_error(std::string(key) + " must be contiguous and of its dtype");
+  return py::reinterpret_borrow<Array>(value);
+}
+
+inline void check_layout(const py::array& array, py::ssize_t dimensions) {
+  require(array.ndim() == dimensions,
+          dimensions == 1 ? "expected an array of one dimension" : "expected an array of two dimensions");
+  require((array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0, "arrays must be aligned in memory");
+}
+
 inline VectorMap vector_of(const DoubleArray& array) {
-  if (array.ndim() != 1) throw InvalidInput("expected an array of one dimension");
+  check_layout(array, 1);
   return {array.data(), array.shape(0)};
 }
 
 inline MatrixMap matrix_of(const DoubleArray& array) {
-  if (array.ndim() != 2) throw InvalidInput("expected an array of two dimensions");
+  check_layout(array, 2);
   return {array.data(), array.shape(0), array.shape(1)};
 }
 
 // Complex numbers as pairs of columns, Re and Im.
 inline MatrixMap pairs_of(const ComplexArray& array) {
-  if (array.ndim() != 2) throw InvalidInput("expected an array of two dimensions");
+  check_layout(array, 2);
   return {reinterpret_cast<const double*>(array.data()), array.shape(0), 2 * array.shape(1)};
 }
 
@@ -73,6 +103,8 @@ auto without_gil(F&& f) {
 KeepGoing keep_going(const py::object& progress);
 
 Basis basis_of(int shape, double epsilon, const DoubleArray& log_tau);
+VectorMap omega_of(const DoubleArray& omega);  // some frequencies, finite and positive
+inline Part part_of(int number) { return choice(number, Part::kImaginary, "part must be 0, 1 or 2"); }
 
 void register_errors(py::module_& m);
 void register_basis(py::module_& m);

@@ -17,6 +17,8 @@ void register_errors(py::module_&) {
       raise("InvalidInput", e);
     } catch (const NotPositiveDefinite& e) {
       raise("InvalidInput", e);
+    } catch (const py::cast_error& e) {  // of something in a dict
+      py::set_error(PyExc_TypeError, e.what());
     }
   });
 }

@@ -15,17 +15,20 @@ struct Problem {
   SolveOptions options;
 
   explicit Problem(const py::dict& d)
-      : basis(basis_of(d["shape"].cast<int>(), d["epsilon"].cast<double>(), d["log_tau"].cast<DoubleArray>())),
-        design(assemble(basis, vector_of(d["omega"].cast<DoubleArray>()),
+      : basis(basis_of(d["shape"].cast<int>(), d["epsilon"].cast<double>(), array_of<DoubleArray>(d, "log_tau"))),
+        design(assemble(basis, omega_of(array_of<DoubleArray>(d, "omega")),
                         {d["order"].cast<int>(), d["inductance"].cast<bool>(), d["capacitance"].cast<bool>(),
-                         static_cast<Part>(d["part"].cast<int>())})),
-        Z(pairs_of(d["Z"].cast<ComplexArray>())),
-        weights(matrix_of(d["weights"].cast<DoubleArray>())),
+                         part_of(d["part"].cast<int>())})),
+        Z(pairs_of(array_of<ComplexArray>(d, "Z"))),
+        weights(matrix_of(array_of<DoubleArray>(d, "weights"))),
         options{d["nonneg"].cast<bool>(), d.contains("own_weights") && d["own_weights"].cast<bool>(),
-                d["n_threads"].cast<int>(), keep_going(d["progress"])} {}
+                d["n_threads"].cast<int>(), keep_going(d["progress"])} {
+    require(Z.cols() == design.rows(), "Z must have one number a frequency");
+  }
 
   // Of the nodes, which must be evenly spaced.
   double spacing() const {
+    require(basis.size() >= 8, "a distribution that is smooth in ln gamma needs at least 8 nodes");
     return (basis.nodes[basis.size() - 1] - basis.nodes[0]) / static_cast<double>(basis.size() - 1);
   }
 };

@@ -19,8 +19,9 @@ constexpr double kLeastPeak = 0.02;                         // of the highest
 constexpr std::array<double, 3> kStartPeaks{0, 0.05, 0.2};  // of the highest
 constexpr Index kMoreThanPeaks = 2;
 constexpr double kWorthFitting = -2, kWorthTaking = 1;  // gain of score after screening, and after fitting
-// How far below the evidence of the smooth estimate the search is given up before each round.
-constexpr std::array<double, kRounds> kGiveUp{HUGE_VAL, 30, 15, 10, 8};
+// How far below the evidence of the smooth estimate the search is given up before each round. The first guess may lack
+// an element that the next adds, so patience comes first.
+constexpr std::array<double, kRounds> kGiveUp{HUGE_VAL, 500, 100, 30, 10};
 
 class Search {
  public:

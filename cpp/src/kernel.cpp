@@ -110,8 +110,8 @@ Kernel kernel(const Basis& basis, ConstVectorView omega) {
 
   const Index n = basis.size(), padded = (n + kVecWidth - 1) / kVecWidth * kVecWidth;
   const Vector tau = basis.nodes.array().exp();
-  const double reach =
-      std::max(std::abs(std::log(omega.maxCoeff() * tau[n - 1])), std::abs(std::log(omega.minCoeff() * tau[0])));
+  const double reach = std::max(std::abs(std::log(omega.maxCoeff()) + basis.nodes[n - 1]),
+                                std::abs(std::log(omega.minCoeff()) + basis.nodes[0]));
   const EvenRule rule = even_rule(basis, reach);
   Kernel result{RowMatrix(omega.size(), n), RowMatrix(omega.size(), n)};
   Vector a = Vector::Ones(padded), real(padded), imag(padded);
@@ -121,6 +121,7 @@ Kernel kernel(const Basis& basis, ConstVectorView omega) {
     result.real.row(k) = real.head(n);
     result.imag.row(k) = imag.head(n);
   }
+  if (!result.real.allFinite() || !result.imag.allFinite()) throw InvalidInput("frequencies and tau are too far apart");
   return result;
 }
 

@@ -159,6 +159,22 @@ TEST_CASE("where |X| spans many decades a spectrum has columns of its own") {
   CHECK(same_bits(found.residual.topRows(4), fit(model, sample_batch(9, 4)).residual.topRows(4)));
 }
 
+TEST_CASE("a spectrum of NaN has no answer and leaves the others alone") {
+  RowMatrix X = sample_batch(9, 4);
+  const KkModel model = sample_model(20);
+  const RowMatrix time = sample_time(), clean = fit(model, X).residual;
+  X(4, 7) = std::numeric_limits<double>::quiet_NaN();
+  const KkFits found = fit(model, X);
+  const KkScan scan = scan_lin_kk(sample_model(1), 1e-6, 10, 5, 0, false, {X, kOnes, time, 1, {}});
+  for (Index s = 0; s < 9; ++s) {
+    const auto i = static_cast<std::size_t>(s);
+    CHECK((found.status[i] == Status::kSingular) == (s == 4));
+    CHECK((scan.status[i] == Status::kSingular) == (s == 4));
+    if (s != 4) CHECK(same_bits(found.residual.row(s), clean.row(s)));
+  }
+  CHECK(!found.residual.row(4).allFinite());
+}
+
 TEST_CASE("neither threads nor neighbours change a bit") {
   const RowMatrix X = sample_batch(29, 5);
   const KkModel model = sample_model(25);

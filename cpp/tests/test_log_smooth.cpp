@@ -142,6 +142,41 @@ TEST_CASE("bands stand around the truth, wider where more is asked") {
   CHECK(whole.factor.maxCoeff() < 4);
 }
 
+TEST_CASE("the evidence is that of the data in ohm") {
+  const Example example(3, 0.003);
+  const LogSolutions one = example.fit(example.Z), many = example.fit(1000 * example.Z);
+  const double rows = 2 * 50, n_free = 2;
+  for (Index s = 0; s < 3; ++s) {
+    CHECK(many.evidence[s] - one.evidence[s] == within((n_free - rows) * std::log(1000.0), 1e-6));
+    CHECK(many.evidence_local[s] - one.evidence_local[s] == within((n_free - rows) * std::log(1000.0), 1e-6));
+    CHECK(many.noise[s] == within(1000 * one.noise[s], 1e-6));
+    CHECK(many.rss[s] == within(1e6 * one.rss[s], 1e-6));
+  }
+}
+
+TEST_CASE("what a band says of R_inf and of the noise is what many draws of the noise do") {
+  const Index count = 160;
+  const Example example(count, 0.004);
+  const RowMatrix relief = RowMatrix::Ones(count, example.Z.cols()), none = RowMatrix::Zero(58, 0);
+  const auto bands = [&](ConstMatrixView Z, const BandOptions& options) {
+    return find_bands(example.design, kSpacing, Z, kUnit, relief, none, options, 1, {});
+  };
+  const Bands found = bands(example.Z, {});
+  CHECK(found.exponent.mean() == within(1, 0.1));  // sigma goes with |Z|
+  const RowMatrix exact = Example(1, 0).Z;
+  Random random(12);
+  const RowMatrix constant = exact.replicate(count, 1) + 0.2 * random.matrix(count, exact.cols());
+  CHECK(std::abs(bands(constant, {}).exponent.mean()) < 0.1);  // sigma is the same everywhere
+
+  // of the fits with the weights that the noise asks for
+  RowMatrix modulus(1, 50);
+  for (Index k = 0; k < 50; ++k) modulus(0, k) = 1 / std::hypot(exact(0, 2 * k), exact(0, 2 * k + 1));
+  const Vector R_inf = fit_log(example.design, kSpacing, example.Z, {modulus}, 1, {}).free.col(0);
+  const double scatter = std::sqrt((R_inf.array() - R_inf.mean()).square().sum() / (count - 1));
+  CHECK(found.u_R_inf.mean() > scatter);  // the bias of smoothing counts, too
+  CHECK(found.u_R_inf.mean() < 2 * scatter);
+}
+
 TEST_CASE("smooth fits refuse what does not fit together") {
   const Example example(2, 0.005);
   CHECK_THROWS_AS(fit_log(example.design, kSpacing, example.Z, {}, 1, {}), InvalidInput);

@@ -119,6 +119,98 @@ TEST_CASE("scores are those of the definition") {
   }
 }
 
+// The unconstrained x, and what it leaves of the weighted data.
+struct Unconstrained {
+  RealMatrix K;
+  RealVector residual;
+  Real roughness;  // x'Mx
+};
+
+Unconstrained solve_explicitly(const Design& design, const Vector& w2, double lambda, const Vector& z) {
+  const RealMatrix rows = stacked(design, w2, lambda), Q = orthonormal(rows);
+  RealVector data = RealVector::Zero(rows.rows());
+  data.head(design.rows()) = w2.cast<Real>().cwiseSqrt().cwiseProduct(z.cast<Real>());
+  const RealVector fitted = Q * (Q.transpose() * data);
+  const RealMatrix upper = Q.topRows(design.rows());
+  return {upper * upper.transpose(), (data - fitted).head(design.rows()),
+          fitted.tail(rows.rows() - design.rows()).squaredNorm() / static_cast<Real>(lambda)};
+}
+
+double score_of(Criterion criterion, const Design& design, const Vector& w2, double lambda, const Vector& z,
+                const std::vector<int>& fold, double noise) {
+  const Unconstrained u = solve_explicitly(design, w2, lambda, z);
+  const auto n = static_cast<Real>((w2.array() > 0).count());
+  const auto gcv = [&](Real rho) { return u.residual.squaredNorm() / n / std::pow(1 - rho * u.K.trace() / n, 2); };
+  if (criterion == Criterion::kModifiedGcv) return static_cast<double>(gcv(n < 50 ? Real{13} / 10 : 2));
+  if (criterion == Criterion::kRobustGcv) {
+    const Real xi = (n < 100 ? Real{2} : Real{3}) / 10;
+    return static_cast<double>(gcv(1) * (xi + (1 - xi) * u.K.squaredNorm() / n));
+  }
+  if (criterion == Criterion::kDiscrepancy) {
+    return static_cast<double>(std::abs(std::log(u.residual.squaredNorm() / (n * Real{noise} * Real{noise}))));
+  }
+  if (criterion == Criterion::kFolds) {
+    Real sum = 0;
+    for (int k = 0; k <= *std::ranges::max_element(fold); ++k) {
+      Vector others = w2;
+      for (Index r = 0; r < design.rows(); ++r) others[r] *= fold[static_cast<std::size_t>(r)] != k;
+      const RealMatrix rows = stacked(design, others, lambda);
+      const RealVector root = (w2 - others).cast<Real>().cwiseSqrt(), z_all = z.cast<Real>();
+      RealVector data = RealVector::Zero(rows.rows());
+      data.head(design.rows()) = others.cast<Real>().cwiseSqrt().cwiseProduct(z_all);
+      std::vector<Index> known, alone;  // to the other rows, and to the fold alone
+      for (Index j = 0; j < design.size(); ++j) (rows.col(j).norm() > 0 ? known : alone).push_back(j);
+      const RealMatrix A = root.asDiagonal() * design.A.cast<Real>();
+      RealVector left = root.cwiseProduct(z_all) - A(Eigen::all, known) * least_squares(rows(Eigen::all, known), data);
+      if (!alone.empty()) left -= A(Eigen::all, alone) * least_squares(A(Eigen::all, alone), left);
+      sum += left.squaredNorm();
+    }
+    return static_cast<double>(sum);
+  }
+  // the curvature of (log residual, log roughness)/2 over log lambda, by central differences
+  constexpr Real kStep = 1e-3L;
+  Real x[3], y[3];
+  for (int k = 0; k < 3; ++k) {
+    const Unconstrained at = solve_explicitly(design, w2, lambda * static_cast<double>(std::exp((k - 1) * kStep)), z);
+    x[k] = std::log(at.residual.squaredNorm()) / 2;
+    y[k] = std::log(at.roughness) / 2;
+  }
+  const auto first = [&](const Real* v) { return (v[2] - v[0]) / (2 * kStep); };
+  const auto second = [&](const Real* v) { return (v[2] - 2 * v[1] + v[0]) / (kStep * kStep); };
+  return static_cast<double>((first(y) * second(x) - first(x) * second(y)) /
+                             std::pow(first(x) * first(x) + first(y) * first(y), Real{1.5}));
+}
+
+TEST_CASE("the other criteria are those of the definition, with few rows and with many") {
+  const Vector lambda{{1e-4, 1e-2, 1}};
+  for (const Index points : {20, 31, 55}) {
+    const RowMatrix Z = sample_spectra(3, points, 1e-2, 84);
+    const Design design = sample_design(points, 19);
+    const Vector w2 = squared_weights(kNoWeights, design, 3, 0);
+    Selector selector{.noise = Vector{{0.01, 0.03, 0.02}}};
+    for (const auto& [criterion, n_folds] : {std::pair{Criterion::kModifiedGcv, 1},
+                                             {Criterion::kRobustGcv, 1},
+                                             {Criterion::kDiscrepancy, 1},
+                                             {Criterion::kLCurve, 1},
+                                             {Criterion::kFolds, 4},
+                                             {Criterion::kFolds, 2}}) {  // the last: Re against Im
+      CAPTURE(points);
+      CAPTURE(static_cast<int>(criterion));
+      selector.criterion = criterion;
+      selector.fold.clear();
+      for (int r = 0; r < 2 * points; ++r) selector.fold.push_back(n_folds == 2 ? r % 2 : r / 2 % n_folds);
+      const RowMatrix scores = lambda_scores(design, Z, kNoWeights, lambda, selector, {});
+      for (Index s = 0; s < 3; ++s) {
+        for (Index l = 0; l < lambda.size(); ++l) {
+          const double expected =
+              score_of(criterion, design, w2, lambda[l], Z.row(s), selector.fold, selector.noise[s]);
+          CHECK(scores(s, l) == within(expected, 1e-5, 1e-6));
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("the choice is the lowest score of the lattice") {
   const RowMatrix Z = sample_spectra(30, 41, 1e-2, 81);
   const Design design = sample_design(41, 37);

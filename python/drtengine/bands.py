@@ -44,11 +44,13 @@ def check_band(band: float | None, kind: str, seed: int, samples: int | None, me
         if method not in ("log", "ridge"):
             raise InvalidInput(f"band_kind='sampled' goes with method='log' or 'ridge'; method={method!r} has none")
         return
-    if method in ("ridge", "joint"):
-        other = "; it has band_kind='sampled', which is not calibrated" if method == "ridge" else ""
+    if method == "ridge":
         raise InvalidInput(
-            f"bands that cover what they claim exist for method='log'; method={method!r} has none{other}"
+            "bands that cover what they claim exist for method='log' and 'joint'; method='ridge' has none; "
+            "it has band_kind='sampled', which is not calibrated"
         )
+    if method == "joint" and kind != "calibrated":
+        raise InvalidInput(f"method='joint' has band_kind='calibrated' alone, got {kind!r}")
 
 
 def half_width(level: float) -> float:

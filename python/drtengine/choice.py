@@ -143,7 +143,6 @@ def _put(smooth: CampaignFit, elements: ElementFit, chosen: BoolArray, level: fl
         value, u = elements.integrals([low], [high])
         here = chosen & (windows == (low, high)).all(axis=1)
         arrays["R_pol_window"][here], arrays["u_R_pol_window"][here] = value[here, 0], u[here, 0]
-    arrays["lambda_"][chosen] = np.nan
     arrays["method"][chosen] = "elements"
     if "gamma_low" in arrays:
         ends = (np.nan, np.nan) if level is None else log_normal(average[chosen], u_average[chosen], level)

@@ -167,11 +167,10 @@ class CyclingResult(Tabular):
             raise InvalidInput(f"cycle {cycle:g} has no {half}")
         V = self.record.voltage
         ends = np.sort(np.stack([V[rows], V[rows + 1]]), axis=0)
+        ends[1] = np.maximum(ends[1], ends[0] + 1e-9)  # where the voltage is held, charge passes as well
         edges = np.arange(np.floor(ends.min() / width), np.ceil(ends.max() / width) + 1) * width
-        if edges.size < 2:
-            edges = np.array([edges[0], edges[0] + width])
         # charge between two rows is spread evenly over the voltages between them
-        span = np.maximum(ends[1] - ends[0], 1e-9)
+        span = ends[1] - ends[0]
         density = np.zeros(edges.size)
         for side, weight in ((0, 1.0), (1, -1.0)):
             density += weight * _ramps(edges, ends[side], moved[rows] / span)
@@ -249,7 +248,7 @@ def summarize_cycling(
         if mass > 1:
             warnings.warn(f"mass={mass:g} is taken in kg: was it given in g or mg?", DataWarning, stacklevel=2)
     notes = list(record.notes)
-    steps = find_steps(record, threshold)
+    steps = find_steps(record, threshold, notes)
     oxidation = oxidation_sign(record, steps, positive, notes)
     direction = oxidation * steps.sign
     moved = oxidation * _charge_of_rows(record, steps)

@@ -133,7 +133,8 @@ def fit_drt(
         Electrode area in cm2: all results are then in ohm cm2, H cm2 and F/cm2.
     band : float, optional
         Level, such as 0.95, of a band of gamma: `gamma_low` and `gamma_high` of the result, and `u_R_inf`,
-        `u_R_pol`, `u_R_pol_window`. For "log"; "elements" has that of its parameters, which takes the number and
+        `u_R_pol`, `u_R_pol_window`. For "log"; "joint" has those of "log", narrowed by what the neighbours say, and
+        none where a spectrum has no fit of its own; "elements" has that of its parameters, which takes the number and
         the kinds of the elements for granted; for "ridge" a sampled one.
     band_kind : {"calibrated", "one-sided", "simultaneous", "sampled"}
         "calibrated": pointwise, covers as often as it says on average over tau. "one-sided": never too

@@ -1,8 +1,9 @@
-"""Folders that appear whole or not at all."""
+"""Paths of this machine, and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import threading
@@ -11,6 +12,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import InvalidInput
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+"""At least two letters before it: C:// is a drive."""
+
+
+def local_path(path: str | os.PathLike[str]) -> Path:
+    """Give the path of what is to be read, the home folder written out.
+
+    Raises
+    ------
+    InvalidInput
+        If it is an address such as https://... or s3://...
+    """
+    if isinstance(path, str) and _ADDRESS.match(path):
+        raise InvalidInput(
+            f"{path} is an address; files are read from this machine: fetch it first, with a browser, curl, or "
+            "fsspec.filesystem(...).get"
+        )
+    return Path(path).expanduser()
 
 
 @contextmanager

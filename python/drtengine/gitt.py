@@ -228,8 +228,8 @@ def fit_gitt(
     record = as_record(frame, arrays)
     if window is not None and not (len(window) == 2 and 0 <= window[0] < window[1]):
         raise InvalidInput(f"window is start and end in s after the switch, such as (5, 120), got {window!r}")
-    steps = find_steps(record, threshold)
     notes = list(record.notes)
+    steps = find_steps(record, threshold, notes)
     pulses = [_measure(record, steps, number) for number in _choose(record, steps, notes)]
     _question_times(pulses)
     slopes = _slopes_at_start(pulses)

@@ -202,14 +202,14 @@ def fit_ici(
         raise InvalidInput(f"window is start and end in s after the current stopped, such as (1, 10), got {window!r}")
     arrays = {"time_s": time_s, "current_A": current_A, "voltage_V": voltage_V, "step_time_s": step_time_s}
     record = as_record(frame, arrays)
-    steps = find_steps(record, threshold)
+    notes = list(record.notes)
+    steps = find_steps(record, threshold, notes)
     pauses = np.flatnonzero((steps.sign[1:] == 0) & (steps.sign[:-1] != 0)) + 1
     if pauses.size == 0:
         raise InvalidInput("the current never pauses: there is no rest after a current (threshold=)")
     fits = [_fit_pause(record, steps, int(number), window, drift) for number in pauses]
     if geometry is not None and geometry.shape == "sphere" and drift:
         fits = _bend(record, steps, pauses, fits, geometry)
-    notes = list(record.notes)
     sign = oxidation_sign(record, steps, positive, notes)
     return _result(record, steps, pauses, fits, sign, geometry, capacity, notes)
 

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._native import core
+from .bands import half_width
 from .campaign import Campaign
 from .errors import InvalidInput, Status, near_miss
 from .methods import GridProblem, put_log_gamma, solve_smooth
+from .pooled import pool_bands
 from .spectrum import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -235,6 +237,8 @@ def _solve_branch(state: _State, rows: IntArray, progress: Callable[[int, int], 
         arrays["noise"][some.rows] = solution["noise"][at] / some.size
     noisy = chain[arrays["noise"][chain] > NOISY * np.median(arrays["noise"][chain])]
     series["carried"][noisy] = True
+    if (band := state.grids[0].band) is not None:
+        _narrow_bands(state, chain, band.level)
     filled = _fill_gaps(state, rows, chain)
     return [
         *(f"{branch}a jump between {label(a)} and {label(b)}" for a, b in pairwise(chain) if series["jump"][b]),
@@ -242,6 +246,21 @@ def _solve_branch(state: _State, rows: IntArray, progress: Callable[[int, int], 
         *(f"{label(i)}: does not settle within the series; fitted independently" for i in chain[~settled]),
         *(f"{label(i)}: has no fit of its own; its gamma is interpolated between its neighbours" for i in filled),
     ]
+
+
+def _narrow_bands(state: _State, chain: IntArray, level: float) -> None:
+    """Narrow the bands of the independent fits; a noisy spectrum keeps its own."""
+    arrays, series = state.arrays, state.series
+    low, high = np.log(arrays["gamma_low"][chain]), np.log(arrays["gamma_high"][chain])
+    centre, deviation = pool_bands(
+        (low + high) / 2,
+        (high - low) / (2 * half_width(level)),
+        state.place[chain],
+        series["jump"][chain],
+        series["carried"][chain],
+    )
+    reach = half_width(level) * deviation
+    arrays["gamma_low"][chain], arrays["gamma_high"][chain] = np.exp(centre - reach), np.exp(centre + reach)
 
 
 def _fill_gaps(state: _State, rows: IntArray, chain: IntArray) -> IntArray:

@@ -14,26 +14,29 @@ Such a prior knows no edges and no sharp peaks. What it may have cost a sum r'x 
 sum_m abs(r' H^-1 P)_m x_m, the resistance that smoothing carries over the limits of an integral or off
 a summit: the `blur`. It adds to an interval as it is, since it does not average out.
 
-A smooth gamma = exp(u) has a covariance in u. Its blur is that of an error of u, sum_m abs(r'diag(gamma) H^-1 P)_m,
-and counts only where lines are to be reckoned with.
+A smooth gamma = exp(u) has a covariance in u, which takes u to be as smooth as the estimate is. Where gamma may have
+sharp peaks, lines or edges, the covariance is that of a prior several times weaker: then it counts what the data
+leave undecided.
 
-Of a sum of elements, the covariance is that of its parameters. It takes the elements for granted.
+Of a sum of elements, the covariance is that of its parameters, which takes the elements for granted. Where they are
+not to be, it is at least that of a smooth gamma of their shape, with the same weaker prior.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .bands import half_width
+from .bands import half_width, log_normal
 from .campaign import frequency_grids
 from .choice import cell_edges
 from .design import free_columns, stack_parts, stacked_weights
 from .errors import Status
 from .result import DrtResult
-from .smooth import SMOOTH, hats, log_posterior
+from .smooth import SMOOTH, hats, log_curvature, log_precision
 from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray
 
 _TINY = np.finfo(float).tiny
@@ -41,15 +44,24 @@ _POWERS = np.linspace(0, 1, 11)
 """Powers of abs(Z)^2 that the variance of the noise may follow."""
 
 
-INTEGRAL, POINT, PLACE = 1.0, 0.3, 0.0
-"""Shares of the blur that make intervals cover: of a resistance, of gamma at a tau, of the tau of a maximum.
+class Share(NamedTuple):
+    """What makes an interval cover: a share of the blur, and how many times less smooth ln(gamma) may be than shown.
 
-The blur adds up what may move to either side. At a limit all of it may move one way; at a point it partly cancels."""
+    Found by simulation; docs/accuracy.md and docs/uncertainty.md show what they cover.
+    """
+
+    blur: float
+    freer: float
 
 
-LINES = 0.5
-"""Share of the blur of a smooth gamma that makes intervals cover where the truth consists of lines: ln(gamma) off by
-as much everywhere, in the worst way."""
+# The blur adds up what may move to either side: at a limit all of it may move one way; at a point it partly cancels.
+INTEGRAL, POINT, PLACE = Share(1.0, 50.0), Share(0.3, 10.0), Share(0.0, 3.0)
+"""Of a resistance, of gamma at a tau, of the tau of a maximum."""
+
+_ROUNDING = 1e-12
+"""Added to a precision whose diagonal is one, so that data without noise do not make it indefinite."""
+_BROADER = 1.5
+"""Nodes by which gamma of elements is broadened to be taken for smooth: the standard deviation of a normal."""
 
 
 class Spread(NamedTuple):
@@ -61,13 +73,23 @@ class Spread(NamedTuple):
 
 
 class _Posterior(NamedTuple):
-    """Of one spectrum: covariance of the coefficients [node, node] and share that smoothing takes [node, node]."""
+    """Of one spectrum.
 
-    covariance: FloatArray
-    smoothing: FloatArray | None
+    Attributes
+    ----------
+    deviations : callable
+        Gives the standard uncertainties of sums from their rows [sum, node] and `freer` [sum].
+    smoothing : ndarray, shape [node, node], or None
+        Share that smoothing takes.
+    """
+
+    deviations: Callable[[FloatArray, FloatArray], FloatArray]
+    smoothing: FloatArray | None = None
 
 
-def spread(result: DrtResult, rows: FloatArray, spectrum: IntArray | None = None, *, lines: bool = False) -> Spread:
+def spread(
+    result: DrtResult, rows: FloatArray, spectrum: IntArray | None = None, *, freer: float | FloatArray = 1.0
+) -> Spread:
     """Give the uncertainty of sums of the coefficients.
 
     Parameters
@@ -77,8 +99,9 @@ def spread(result: DrtResult, rows: FloatArray, spectrum: IntArray | None = None
         What each sum multiplies the coefficients by; a row that is not finite has no uncertainty.
     spectrum : ndarray of int, shape [sum], optional
         The spectrum that each sum is of; all sums are taken of every spectrum otherwise.
-    lines : bool
-        Whether a smooth gamma may stand for discrete lines, and has a blur too. Ridge has it in any case.
+    freer : float or ndarray, shape [sum]
+        How many times less smooth than the estimate ln(gamma) may be; above 1 a sum of elements is not taken for
+        granted either. Ridge, which has a blur, does not heed it.
 
     Returns
     -------
@@ -97,25 +120,26 @@ def spread(result: DrtResult, rows: FloatArray, spectrum: IntArray | None = None
     order = np.argsort(spectrum, kind="stable") if spectrum is not None else None
     in_order = None if spectrum is None else spectrum[order]
     notes = _reasons(result)
-    for i, posterior in () if notes else _posteriors(result, lines):
+    freedom = np.broadcast_to(freer, len(rows))
+    for i, posterior in () if notes else _posteriors(result):
         if posterior is None:
             notes.append(f"{result.campaign.label(i)}: no uncertainty: no residuals are left to tell the noise from")
             continue
         at: Any = i
-        here = rows
+        here, free = rows, freedom
         if order is not None and in_order is not None:
             at = order[slice(*np.searchsorted(in_order, [i, i + 1]))]
-            here = rows[at]
-        u[at] = np.sqrt(np.maximum(((here @ posterior.covariance) * here).sum(axis=1), 0))
+            here, free = rows[at], freedom[at]
+        u[at] = posterior.deviations(here, free)
         x = np.abs(result.coefficients[i])
         blur[at] = 0.0 if posterior.smoothing is None else np.abs(here @ posterior.smoothing) @ x
     u[..., ~known] = blur[..., ~known] = np.nan
     return Spread(u, blur, tuple(notes))
 
 
-def interval(value: FloatArray, spread: Spread, level: float, blur: float = INTEGRAL) -> tuple[FloatArray, FloatArray]:
-    """Give the ends of an interval of probability `level`, in which a share `blur` of the blur is counted."""
-    half = half_width(level) * spread.u + blur * spread.blur
+def interval(value: FloatArray, spread: Spread, level: float, share: Share = INTEGRAL) -> tuple[FloatArray, FloatArray]:
+    """Give the ends of an interval of probability `level`, in which a share of the blur is counted."""
+    half = half_width(level) * spread.u + share.blur * spread.blur
     return value - half, value + half
 
 
@@ -140,8 +164,11 @@ def gamma_band(result: DrtResult, tau: FloatArray, level: float) -> Band:
         level = float(result.options["band"])
         low, high = evaluate_band(tau)
         return Band((high - low) / (2 * half_width(level)), low, high, level, ())
-    known = spread(result, result.basis.values(tau))
-    low, high = interval(result.evaluate(tau), known, level, POINT)
+    known = spread(result, result.basis.values(tau), freer=POINT.freer)
+    value = result.evaluate(tau)
+    low, high = interval(value, known, level, POINT)
+    if (smooth := np.isin(result.method, SMOOTH)).any():
+        low[smooth], high[smooth] = log_normal(value[smooth], known.u[smooth], level)
     return Band(known.u, np.maximum(low, 0) if result.is_positive else low, high, level, known.notes)
 
 
@@ -152,7 +179,7 @@ def _reasons(result: DrtResult) -> list[str]:
     return []
 
 
-def _posteriors(result: DrtResult, lines: bool) -> Iterator[tuple[int, _Posterior | None]]:
+def _posteriors(result: DrtResult) -> Iterator[tuple[int, _Posterior | None]]:
     """Posterior of each spectrum that has an answer."""
     answered = np.isin(result.status, [s for s in Status if s.has_answer])
     for rows, points in frequency_grids(result.frequency, result.used):
@@ -161,36 +188,88 @@ def _posteriors(result: DrtResult, lines: bool) -> Iterator[tuple[int, _Posterio
             alike = here[result.weighting[here] == rule]
             method = result.method[alike]
             if (smooth := np.isin(method, SMOOTH)).any():
-                yield from _smooth_posteriors(result, alike[smooth], points, str(rule), lines)
+                yield from _smooth_posteriors(result, alike[smooth], points, str(rule))
             if (ridge := method == "ridge").any():
                 yield from _ridge_posteriors(result, alike[ridge], points, str(rule))
-    if result.elements is not None:
-        edges = cell_edges(result.tau)
-        for i in np.flatnonzero(answered & (result.method == "elements")):
-            yield int(i), _Posterior(result.elements.cell_covariance(edges, int(i)), None)
+            if (summed := method == "elements").any():
+                yield from _element_posteriors(result, alike[summed], points)
 
 
 def _smooth_posteriors(
-    result: DrtResult, rows: IntArray, points: BoolArray, rule: str, lines: bool
+    result: DrtResult, rows: IntArray, points: BoolArray, rule: str
 ) -> Iterator[tuple[int, _Posterior]]:
-    """Posteriors of smooth distributions; a sum is linear in gamma, so the covariance of ln(gamma) is carried over."""
-    f = result.frequency[rows[0], points]
+    """Posteriors of smooth distributions."""
     Z = np.ascontiguousarray(result.Z[np.ix_(rows, points)])
-    part = result.options["part"]
-    fitted = np.repeat([part != "imaginary", part != "real"], f.size)
-    free = _free_columns(f, result.options)
-    kernel = stack_parts(np.concatenate([hats(result.tau).kernel(f), free], axis=1).T).T[fitted]
-    seen = kernel.any(axis=0)
-    n_free = int(seen.sum()) - result.tau.size
-    weights = stacked_weights(rule, Z, rows, points)[:, fitted]
-    weights /= np.exp(np.log(weights).mean(axis=1, keepdims=True))
-    sigma = result.noise[rows] * np.exp(np.log(np.abs(Z)).mean(axis=1))
-    h = float(np.log(result.tau[-1] / result.tau[0])) / (result.tau.size - 1)
+    linear = _Linearized(result, rows, points, stacked_weights(rule, Z, rows, points))
     for k, i in enumerate(rows):
-        A = kernel[:, seen] * (weights[k] / sigma[k])[:, None]
-        x = result.gamma[i]
-        covariance, smoothing = log_posterior(A, n_free, x, float(result.lambda_[i]), h)
-        yield int(i), _Posterior(x[:, None] * covariance * x, LINES * x[:, None] * smoothing / x if lines else None)
+
+        def deviations(sums: FloatArray, freer: FloatArray, k: int = k, i: int = i) -> FloatArray:
+            return linear.deviations(k, result.gamma[i], sums, freer)
+
+        yield int(i), _Posterior(deviations)
+
+
+def _element_posteriors(result: DrtResult, rows: IntArray, points: BoolArray) -> Iterator[tuple[int, _Posterior]]:
+    """Posteriors of sums of elements, beside those of a smooth distribution of the same shape."""
+    from scipy.ndimage import gaussian_filter1d
+
+    assert result.elements is not None
+    elements, edges = result.elements, cell_edges(result.tau)
+    w2 = elements.weights[np.ix_(rows, np.repeat(points, 2))]
+    linear = _Linearized(result, rows, points, np.sqrt(np.concatenate([w2[:, ::2], w2[:, 1::2]], axis=1)))
+    for k, i in enumerate(rows):
+
+        def deviations(sums: FloatArray, freer: FloatArray, k: int = k, i: int = i) -> FloatArray:
+            u, more = _deviations(elements.cell_covariance(edges, int(i)), sums), freer > 1
+            if more.any() and np.isfinite(result.lambda_[i]):
+                broad = gaussian_filter1d(result.gamma[i], _BROADER, mode="nearest")
+                u[more] = np.fmax(u[more], linear.deviations(k, broad, sums[more], freer[more]))
+            return u
+
+        yield int(i), _Posterior(deviations)
+
+
+def _deviations(covariance: FloatArray, sums: FloatArray, _: FloatArray | None = None) -> FloatArray:
+    """Give the standard uncertainties of sums from the covariance of the coefficients."""
+    return np.asarray(np.sqrt(np.maximum(((sums @ covariance) * sums).sum(axis=1), 0)))
+
+
+class _Linearized:
+    """The model of spectra that share their frequencies, about any positive gamma; weights [spectrum, Re then Im]."""
+
+    def __init__(self, result: DrtResult, rows: IntArray, points: BoolArray, weights: FloatArray) -> None:
+        f = result.frequency[rows[0], points]
+        part = result.options["part"]
+        fitted = np.repeat([part != "imaginary", part != "real"], f.size)
+        free = _free_columns(f, result.options)
+        kernel = stack_parts(np.concatenate([hats(result.tau).kernel(f), free], axis=1).T).T[fitted]
+        self._kernel = kernel[:, kernel.any(axis=0)]  # without free unknowns that the fitted part does not see
+        weights = weights[:, fitted]
+        positive = weights > 0
+        log_mean = np.log(weights, where=positive, out=np.zeros_like(weights)).sum(axis=1) / positive.sum(axis=1)
+        size = np.exp(np.log(np.abs(result.Z[np.ix_(rows, points)])).mean(axis=1))
+        self._scale = weights / (np.exp(log_mean) * result.noise[rows] * size)[:, None]
+        self._lambda = result.lambda_[rows]
+        self._h = float(np.log(result.tau[-1] / result.tau[0])) / (result.tau.size - 1)
+
+    def deviations(self, k: int, gamma: FloatArray, sums: FloatArray, freer: FloatArray) -> FloatArray:
+        """Give the standard uncertainties of sums of the k-th gamma, with priors that are `freer` times weaker."""
+        from scipy.linalg import solve_triangular
+
+        n, u = gamma.size, np.empty(len(sums))
+        curvature = log_curvature(self._kernel * self._scale[k, :, None], gamma)
+        slopes = np.zeros((len(curvature), len(sums)))
+        slopes[:n] = (sums * gamma).T  # a sum is linear in gamma, so that of ln(gamma) is carried over
+        for weaker in np.unique(freer):
+            H = curvature.copy()
+            H[:n, :n] += log_precision(n, self._lambda[k] / weaker, self._h)
+            own, size = freer == weaker, np.sqrt(np.diagonal(H))
+            H /= np.multiply.outer(size, size)
+            H[np.diag_indices_from(H)] += _ROUNDING
+            scaled = slopes[:, own] / size[:, None]
+            lower = solve_triangular(np.linalg.cholesky(H), scaled, lower=True, check_finite=False)
+            u[own] = np.linalg.norm(lower, axis=0)
+        return u
 
 
 def _ridge_posteriors(
@@ -228,7 +307,7 @@ def _ridge_posteriors(
         covariance, smoothing = np.zeros((2, n, n))
         at = np.ix_(free[:n], free[:n])
         covariance[at], smoothing[at] = V[:nodes, :nodes], (H_inverse @ P)[:nodes, :nodes]
-        yield int(i), _Posterior(covariance, smoothing)
+        yield int(i), _Posterior(partial(_deviations, covariance), smoothing)
 
 
 def _noise_variance(squares: FloatArray, size: FloatArray) -> FloatArray:

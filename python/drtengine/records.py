@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 REST_CURRENT = 0.02
 """Currents below this share of the largest count as rest."""
+_HOVERS = 3.0
+"""A current between the threshold over this and times this may be noise about the threshold."""
 
 _MIN_LATE = 5
 
@@ -216,14 +218,19 @@ def _step_time_problem(time: FloatArray, step_time: FloatArray) -> str:
     return ""
 
 
-def find_steps(record: Record, threshold: float = REST_CURRENT) -> Steps:
+def find_steps(record: Record, threshold: float = REST_CURRENT, notes: list[str] | None = None) -> Steps:
     """Cut a record where the current starts, stops, turns or, under current, where the step number changes.
+
+    A current that hovers about the threshold, such as that at the end of a charge, makes no steps: where neither a
+    step reaches three times the threshold nor a rest beside it comes below a third of it, both are rest.
 
     Parameters
     ----------
     record : Record
     threshold : float
         Share of the largest current below which it counts as rest. A single row does not make the largest current.
+    notes : list of str, optional
+        Is told of a current that hovers.
 
     Raises
     ------
@@ -239,11 +246,29 @@ def find_steps(record: Record, threshold: float = REST_CURRENT) -> Steps:
     sign = np.where(size > threshold * largest, np.sign(record.current), 0).astype(np.intp)
     alone = (sign[1:-1] != 0) & (sign[:-2] == 0) & (sign[2:] == 0)  # a spike is no pulse
     sign[1:-1][alone] = 0
+    hovers = _hovers(sign, size / (threshold * largest))
+    if hovers.any() and notes is not None:
+        first = record.time[np.argmax(hovers)]
+        notes.append(
+            f"{hovers.sum()} row(s), the first at {first:g} s, were taken for rest: their current hovers about the "
+            f"threshold of {threshold * largest:.3g} A (threshold= moves it)"
+        )
+    sign[hovers] = 0
     cut = np.diff(sign) != 0
     if record.step is not None:
         cut |= (np.diff(record.step) != 0) & (sign[1:] != 0)
     edges = np.concatenate([[0], np.flatnonzero(cut) + 1, [sign.size]])
     return Steps(edges[:-1], edges[1:], sign[edges[:-1]])
+
+
+def _hovers(sign: IntArray, size: FloatArray) -> BoolArray:
+    """Rows of weak steps beside weak rests; `size` is the current relative to the threshold [row]."""
+    start = np.concatenate([[0], np.flatnonzero(np.diff(sign) != 0) + 1])
+    rest = sign[start] == 0
+    weak = np.where(rest, np.minimum.reduceat(size, start) > 1 / _HOVERS, np.maximum.reduceat(size, start) < _HOVERS)
+    weak_rest = np.concatenate([[False], weak & rest, [False]])
+    hovers = weak & ~rest & (weak_rest[:-2] | weak_rest[2:])
+    return np.repeat(hovers, np.diff(np.append(start, sign.size)))
 
 
 def oxidation_sign(record: Record, steps: Steps, positive: str, notes: list[str]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -83,6 +83,7 @@ class DrtResult:
         Integral of gamma over ln(tau): from the first to the last node, and over the measured window.
     lambda_ : ndarray, shape [spectrum]
         Strength of the penalty; for "log" the precision of the second differences of ln(gamma), if it were one.
+        For "elements" that of the smooth fit they were found from.
     noise : ndarray, shape [spectrum]
         Estimated standard deviation of Re and Im each, relative to abs(Z) where the weights are "modulus",
         to its geometric mean where they are "unit". NaN for "ridge", which has no estimate.
@@ -243,7 +244,8 @@ class DrtResult:
         if ridge.any():
             values[ridge] = self._times(self.basis.values(at).T, np.flatnonzero(ridge))
         if self.elements is not None and summed.any():
-            values[summed] = gamma_of_elements(self.elements, at)[0][summed]
+            certain = replace(self.elements, covariance=np.zeros_like(self.elements.covariance))  # values alone
+            values[summed] = gamma_of_elements(certain, at)[0][summed]
         return values
 
     def evaluate_band(self, tau: ArrayLike) -> tuple[FloatArray, FloatArray]:

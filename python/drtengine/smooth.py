@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -118,36 +119,35 @@ def monotone_between_nodes(tau: FloatArray, gamma: FloatArray, at: FloatArray) -
     return values
 
 
-def log_posterior(
-    A: FloatArray, n_free: int, gamma: FloatArray, lambda_: float, h: float
-) -> tuple[FloatArray, FloatArray]:
-    """Laplace's approximation for ln(gamma) at the nodes, one precision for all second differences.
+def log_curvature(A: FloatArray, gamma: FloatArray) -> FloatArray:
+    """Give what the data know of ln(gamma) at the nodes and of the free unknowns, by Gauss and Newton.
 
     Parameters
     ----------
     A : ndarray, shape [row, node + free unknown]
         Kernel in units of the noise of each row.
-    n_free : int
-        Columns at the end that belong to free unknowns.
     gamma : ndarray, shape [node]
-    lambda_ : float
-        The precision.
-    h : float
-        Distance of the nodes in ln(tau).
 
     Returns
     -------
-    covariance : ndarray, shape [node, node]
-    smoothing : ndarray, shape [node, node]
-        What the estimate loses of a departure of the true ln(gamma) from it: covariance times precision of the prior.
+    ndarray, shape [node + free unknown] twice
     """
-    n = gamma.size
-    J = A * np.concatenate([gamma, np.ones(n_free)])
+    J = A.copy()
+    J[:, : gamma.size] *= gamma
+    return np.asarray(J.T @ J)
+
+
+@lru_cache(maxsize=8)
+def _differences(n: int, h: float) -> FloatArray:
     D = np.diff(np.eye(n), 2, axis=0) * h**-1.5
-    P = lambda_ * D.T @ D
+    gram: FloatArray = D.T @ D
+    gram.flags.writeable = False
+    return gram
+
+
+def log_precision(n: int, lambda_: float, h: float) -> FloatArray:
+    """Give the precision of ln(gamma) at n nodes `h` apart in ln(tau): second differences, and slopes at the ends."""
+    P: FloatArray = lambda_ * _differences(n, h) + ANCHOR * np.eye(n)
     for i in (0, n - 2):
         P[i : i + 2, i : i + 2] += np.array([[1, -1], [-1, 1]]) / (h * END_SLOPE_ERROR) ** 2
-    H = J.T @ J
-    H[:n, :n] += P + ANCHOR * np.eye(n)
-    covariance = np.linalg.inv(H)[:n, :n]
-    return covariance, covariance @ P
+    return P

@@ -208,7 +208,18 @@ def _difference(name: str, ours: Any, theirs: Any) -> Iterator[str]:
         if not any(kinds.values()):
             yield "the files stand in another order"
         return
+    if name == "coordinates" and isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+        changed = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
+        for key in changed[:_MOST_DIFFERENCES]:
+            yield f"coordinates of {key}: {_row(ours.get(key))} in the store, {_row(theirs.get(key))} now"
+        if len(changed) > _MOST_DIFFERENCES:
+            yield f"... and those of {len(changed) - _MOST_DIFFERENCES} more"
+        return
     yield f"{name}: {_short(ours)} in the store, {_short(theirs)} now"
+
+
+def _row(cells: Mapping[str, Any] | None) -> str:
+    return "none" if cells is None else ", ".join(f"{name} {cell}" for name, cell in cells.items())
 
 
 def _short(value: Any) -> str:

@@ -153,7 +153,7 @@ class BatchStore:
     def notes(self) -> list[str]:
         """What was dropped, left out or found odd in the spectra that are in the store, in words."""
         told = _notes_of(list(self._commits.values()))
-        return [*told, *(f"skipped {reason}" for reason in self.skipped)]
+        return [*told, *self._found.get("notes", ()), *(f"skipped {reason}" for reason in self.skipped)]
 
     @property
     def statuses(self) -> dict[str, int]:

@@ -17,6 +17,7 @@ from .._native import ISA
 from .._version import __version__
 from ..drt import fit_drt
 from ..errors import InvalidInput, near_miss
+from ..io.assign import CoordinateRows, CoordinateTable
 from ..peaks.processes import check_processes
 from .layout import KEEP
 from .manifest import BESIDE, Manifest, new_identity, plain, read_manifest, remove_partials, spool_path
@@ -53,6 +54,7 @@ def run_batch(
     processes: Mapping[str, tuple[float, float]] | None = None,
     format: str | None = None,
     pattern: str | None = None,
+    coordinates: CoordinateTable | None = None,
     dry_run: bool = False,
     progress: Callable[[int, int], object] | None = None,
     **options: Any,
@@ -95,6 +97,9 @@ def run_batch(
     pattern : str, optional
         What the names of files tell, such as ``"{cell}_{voltage}mV"``, see `read`. Files whose names do not fit are
         inverted all the same, and noted.
+    coordinates : path, DataFrame or mapping of str to array_like, optional
+        A table with a column "file" that names files (or spectra in them: "cell#3") and columns of coordinates, see
+        `read`. It wins over the pattern. The store remembers it: a run goes on with the same table only.
     dry_run : bool
         Write nothing; try a few spectra, and return what would be done and how long it would take.
     progress : callable (done, total), optional
@@ -143,7 +148,9 @@ def run_batch(
     existing = read_manifest(folder)
     if existing is None and folder.exists() and not _is_empty(folder):
         raise InvalidInput(f"{folder} holds something that is no store of a batch; choose another folder")
-    source = source_of(data, folder, Reading(format, pattern))
+    source = source_of(
+        data, folder, Reading(format, pattern, None if coordinates is None else CoordinateRows.of(coordinates))
+    )
     versions = {"drtengine": __version__, "instruction_set": ISA}
     manifest = Manifest(new_identity(), versions, asked, layout, source.fingerprint())
     if existing is not None:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from ..campaign import Campaign
 from ..errors import DataWarning, InvalidInput, MissingExtra, UnreadableFile
 from ..io import read
-from ..io.assign import assign_pattern, fits
+from ..io.assign import CoordinateRows, assign_pattern, check_pattern
 from ..io.reading import find_files
 from ..options import check_count
 from ..spectrum import Spectrum, frozen_array
@@ -97,10 +97,70 @@ class Source(Protocol):
 
 
 class Reading(NamedTuple):
-    """How files are read: the name of the reader of all, and what their names tell; see `read`."""
+    """How files are read: the name of the reader of all, what their names tell, and what a table says; see `read`."""
 
     format: str | None = None
     pattern: str | None = None
+    coordinates: CoordinateRows | None = None
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Tell it from another, as JSON takes it; of the table, the row of each name."""
+        table = self.coordinates
+        rows = None
+        if table is not None:
+            cells = {name: [None if one in ("nan", "NaT") else one for one in values.astype(str).tolist()]
+                     for name, values in table.columns.items()}  # fmt: skip
+            rows = {name: {c: cells[c][row] for c in cells} for row, name in enumerate(table.names)}
+        return {"format": self.format, "pattern": self.pattern, "coordinates": rows}
+
+    def among(self, files: Sequence[str]) -> _Rows:
+        """Sort the rows of the table by what they speak of.
+
+        Raises
+        ------
+        InvalidInput
+            If none speaks of any of the files.
+        """
+        table, files_named = self.coordinates, {name for file in files for name in _names_of(file)}
+        row_of: dict[str, list[int]] = {}
+        strangers = []
+        for row, name in enumerate(() if table is None else table.names):
+            about = name if name in files_named else name.rpartition("#")[0]
+            if about in files_named:
+                row_of.setdefault(about, []).append(row)
+            else:
+                strangers.append(name)
+        if table is not None and not row_of:
+            raise InvalidInput(f"{table.what} names none of the files; it has {strangers[0]!r}, a file is {files[0]!r}")
+        return _Rows(self, row_of, strangers)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of a table of coordinates for each name of a file, with or without suffix, and those for none."""
+
+    reading: Reading
+    row_of: Mapping[str, Sequence[int]]
+    strangers: Sequence[str]
+
+    def reading_of(self, files: Iterable[str]) -> Reading:
+        """Leave in only what may speak of these files, since it goes to other processes."""
+        table = self.reading.coordinates
+        if table is None:
+            return self.reading
+        names = dict.fromkeys(name for file in files for name in _names_of(file))
+        return self.reading._replace(coordinates=table.take([row for n in names for row in self.row_of.get(n, ())]))
+
+    @property
+    def notes(self) -> list[str]:
+        """Say which rows are for nothing."""
+        table = self.reading.coordinates
+        return [] if table is None or not self.strangers else [table.without_files(self.strangers)]
+
+
+def _names_of(file: str) -> tuple[str, str]:
+    path = Path(file)
+    return path.name, path.stem
 
 
 def source_of(data: object, folder: Path, reading: Reading) -> Source:
@@ -112,17 +172,19 @@ def source_of(data: object, folder: Path, reading: Reading) -> Source:
         If it is none that is known, or no file is there.
     """
     if reading.pattern is not None:
-        fits(reading.pattern, "")  # one that makes no sense is told before anything is read
+        check_pattern(reading.pattern)  # one that makes no sense is told before anything is read
+    if isinstance(data, str | os.PathLike):
+        return FileSource(data, folder, reading)
+    if isinstance(data, Sequence) and data and all(isinstance(one, str | os.PathLike) for one in data):
+        return FileSource(data, folder, reading)
+    if reading.coordinates is not None:
+        raise InvalidInput("a table of coordinates is for files; give a Campaign its coordinates before the batch")
     if isinstance(data, Spectrum):
         data = Campaign.from_spectra([data])
     if isinstance(data, Campaign):
         return MemorySource(data)
     if isinstance(data, LazyCampaign):
         return LazySource(data)
-    if isinstance(data, str | os.PathLike):
-        return FileSource(data, folder, reading)
-    if isinstance(data, Sequence) and data and all(isinstance(one, str | os.PathLike) for one in data):
-        return FileSource(data, folder, reading)
     if isinstance(data, Iterable):
         return IteratorSource(data, folder)
     raise InvalidInput(
@@ -266,7 +328,7 @@ class FileSource:
                 files[str(file)] = [stat.st_size, stat.st_mtime_ns]
             except OSError:
                 files[str(file)] = [-1, -1]
-        return {"kind": "files", **self.reading._asdict(), "files": files}
+        return {"kind": "files", **self.reading.fingerprint(), "files": files}
 
     def files(self) -> list[Path]:
         """List the files."""
@@ -278,7 +340,8 @@ class FileSource:
         files = [str(path) for path in self.files()]
         size = int(np.clip(len(files) // 32, 1, _MOST_FILES_IN_PART))
         groups = [tuple(files[at : at + size]) for at in range(0, len(files), size)]
-        tasks = [(self.folder, n, group, self.reading, dict(options)) for n, group in enumerate(groups)]
+        rows = self.reading.among(files)
+        tasks = [(self.folder, n, group, rows.reading_of(group), dict(options)) for n, group in enumerate(groups)]
         found: dict[int, dict[str, Any]] = {}
         for number, content in run(_spool_files, tasks):
             found[number] = content
@@ -289,18 +352,25 @@ class FileSource:
         if not surveys:
             listed = "\n  ".join(skipped[:10]) + ("\n  ..." if len(skipped) > 10 else "")
             raise UnreadableFile(f"none of {len(files)} file(s) can be read as impedance\n  {listed}")
-        rows = [0 if part["survey"] is None else part["survey"]["count"] for part in parts]
-        return {"survey": _sum(surveys).to_json(), "rows": rows, "groups": groups, "skipped": skipped}
+        return {
+            "survey": _sum(surveys).to_json(),
+            "rows": [0 if part["survey"] is None else part["survey"]["count"] for part in parts],
+            "groups": groups,
+            "skipped": skipped,
+            "notes": rows.notes,
+        }
 
     def bind(self, found: Mapping[str, Any]) -> Callable[[int, int], Piece]:
         """Find the parts that hold the spectra."""
-        return _cut_parts(self.folder, found["rows"], [tuple(g) for g in found["groups"]], self.reading)
+        groups = [tuple(group) for group in found["groups"]]
+        rows = self.reading.among([file for group in groups for file in group])
+        return _cut_parts(self.folder, found["rows"], groups, rows.reading_of)
 
     def sample(self, count: int) -> tuple[Campaign, int | None]:
         """Read some files, evenly from all."""
-        files = self.files()
+        files = [str(path) for path in self.files()]
         some = [files[i] for i in np.unique(np.linspace(0, len(files) - 1, min(8, len(files))).astype(int))]
-        campaign, skipped = _read_all(tuple(map(str, some)), self.reading)
+        campaign, skipped = _read_all(some, self.reading.among(files).reading_of(some))
         if campaign is None:
             raise UnreadableFile(f"none of {len(some)} files tried can be read:\n  " + "\n  ".join(skipped))
         return campaign[:count], round(len(campaign) * len(files) / len(some))
@@ -313,21 +383,18 @@ def _read_all(files: Sequence[str], reading: Reading) -> tuple[Campaign | None, 
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DataWarning)  # the notes of the campaign tell it too
-                campaigns.append(_with_pattern(read(file, format=reading.format), reading.pattern))
+                campaigns.append(_with_coordinates(read(file, format=reading.format), reading))
         except (UnreadableFile, MissingExtra) as error:
             reason = str(error).split("; known are ", 1)[0]  # once for every file is too often
             skipped.append(reason if reason.startswith(str(file)) else f"{file}: {reason}")
     return (join(campaigns) if campaigns else None), skipped
 
 
-def _with_pattern(campaign: Campaign, pattern: str | None) -> Campaign:
-    """Take coordinates from the name of the file of a campaign; where the pattern does not fit, a note says so."""
-    if pattern is None:
-        return campaign
-    if not fits(pattern, str(campaign.coordinates["file"][0])):
-        file = campaign.coordinates["file"][0]
-        return replace(campaign, notes=[*campaign.notes, f"{file}: pattern {pattern!r} does not fit the name"])
-    return assign_pattern(campaign, pattern)
+def _with_coordinates(campaign: Campaign, reading: Reading) -> Campaign:
+    """Take coordinates from the name of the file and from the table; notes say where these tell nothing."""
+    if reading.pattern is not None:
+        campaign = assign_pattern(campaign, reading.pattern, alone=False)
+    return campaign if reading.coordinates is None else reading.coordinates.assign(campaign, alone=False)
 
 
 def _spool_files(
@@ -371,7 +438,7 @@ class IteratorSource:
 
     def bind(self, found: Mapping[str, Any]) -> Callable[[int, int], Piece]:
         """Find the parts that hold the spectra."""
-        return _cut_parts(self.folder, found["rows"], [()] * len(found["rows"]), Reading())
+        return _cut_parts(self.folder, found["rows"], [()] * len(found["rows"]), lambda files: Reading())
 
     def sample(self, count: int) -> tuple[Campaign, int | None]:
         """Refuse: what was taken from an iterator would be missing later."""
@@ -387,7 +454,10 @@ class IteratorSource:
 
 
 def _cut_parts(
-    folder: Path, rows: Sequence[int], groups: Sequence[tuple[str, ...]], reading: Reading
+    folder: Path,
+    rows: Sequence[int],
+    groups: Sequence[tuple[str, ...]],
+    reading: Callable[[Iterable[str]], Reading],
 ) -> Callable[[int, int], Piece]:
     ends = np.cumsum(rows)
     starts = ends - rows
@@ -398,7 +468,7 @@ def _cut_parts(
             (int(max(start - starts[n], 0)), int(min(stop - starts[n], rows[n])), n, int(rows[n]), groups[n])
             for n in here
         )
-        return PieceOfParts(folder, parts, reading)
+        return PieceOfParts(folder, parts, reading([file for n in here for file in groups[n]]))
 
     return cut
 

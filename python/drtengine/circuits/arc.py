@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import options
-from ..campaign import Campaign, find_problems
+from ..campaign import Campaign
 from ..errors import InvalidInput, Status
-from ..points import explain, select_points
+from ..points import explain, judge_points
 from ..spectrum import BoolArray, ComplexArray, FloatArray, IntArray, Spectrum
 from ..tables import columns as coordinate_columns
 from .levenberg import Minima, minimise
@@ -115,8 +115,7 @@ def fit_arc(
     if not isinstance(campaign, Campaign):
         raise InvalidInput(f"data must be a Campaign or a Spectrum, got {type(data).__name__}")
     f_min, f_max = options.check_limits(f_min, f_max)
-    used, _ = select_points(campaign, f_min, f_max, exclude)
-    status = find_problems(campaign.frequency, campaign.Z, used)
+    used, status, _ = judge_points(campaign, f_min, f_max, exclude, "unit")
     fitted = np.zeros(campaign.Z.shape, dtype=bool)
     reasons = [""] * len(campaign)
     for i in range(len(campaign)):

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import options
-from ..campaign import Campaign, find_problems
+from ..campaign import Campaign
 from ..errors import InvalidInput, Status
-from ..points import explain, select_points, vanishing_points
+from ..points import explain, judge_points
 from ..spectrum import BoolArray, FloatArray, IntArray, Spectrum
 from .exchange import put_in_order
 from .intervals import INTERVALS, Uncertainty, estimate_covariance, find_intervals
@@ -131,11 +131,7 @@ def fit_circuit(
     if confidence >= 1:
         raise InvalidInput(f"confidence must lie between 0 and 1, got {confidence:g}")
 
-    used, notes = select_points(campaign, f_min, f_max, exclude)
-    status = find_problems(campaign.frequency, campaign.Z, used)
-    if isinstance(weights, str) and weights != "unit":
-        weightless = vanishing_points(campaign.Z, used).any(axis=1)
-        status[weightless & (status == Status.OK)] = Status.ZERO_IMPEDANCE
+    used, status, notes = judge_points(campaign, f_min, f_max, exclude, weights)
     sound = status == Status.OK
     row_weights = options.check_weights(weights, campaign, used & sound[:, None])
     problem = build_problem(model, campaign, used & sound[:, None], row_weights, fixed=fixed, ties=ties, bounds=bounds)

@@ -11,7 +11,7 @@ import typer
 from ..batch import BatchStore, open_store, run_batch
 from ..errors import DrtengineError
 from . import terminal
-from .commands import DEFAULT, Files, Format, NamedRanges, Pattern, _number_or_name, _tau, _words, app
+from .commands import DEFAULT, Coords, Files, Format, NamedRanges, Pattern, _number_or_name, _tau, _words, app
 from .processes import parse_processes
 
 _MOST_SKIPPED = 8
@@ -48,6 +48,7 @@ def batch(
     f_max: Annotated[float | None, typer.Option(help="Leave out higher frequencies (Hz).")] = DEFAULT["f_max"],
     area: Annotated[float | None, typer.Option(help="Electrode area in cm².")] = DEFAULT["area"],
     format: Format = None,
+    coords: Coords = None,
     pattern: Pattern = None,
 ) -> None:
     """Invert any number of spectra into a Zarr store. A run that was stopped goes on with the same command."""
@@ -58,6 +59,7 @@ def batch(
             "capacitance": capacitance, "f_min": f_min, "f_max": f_max, "area": area, "chunk": chunk,
             "n_processes": workers, "scheduler": scheduler, "float32": float32, "keep": keep, "peaks": peaks,
             "processes": parse_processes(processes), "format": format, "pattern": pattern,
+            "coordinates": coords,
         }  # fmt: skip
         paths = files if len(files) > 1 else files[0]
         if dry_run:

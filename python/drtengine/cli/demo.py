@@ -68,7 +68,7 @@ def tell(demonstration: Demonstration) -> None:
         )
         for i in range(len(result))
     ]
-    microseconds = 1e6 * demonstration.seconds / len(result)
+    milliseconds = 1e3 * demonstration.seconds
     terminal.say(f"Synthetic spectra with {100 * NOISE:g} % noise: a stand-in for the campaign of He et al. 2025")
     terminal.say("(10.1021/acssuschemeng.4c10154), not its data. Their exact distribution is known.")
     terminal.say()
@@ -77,7 +77,7 @@ def tell(demonstration: Demonstration) -> None:
     terminal.say(f"R_pol counts the measured window, {1e6 * low:.2g} µs to {high:.3g} s.")
     terminal.say("Misplaced: how far in τ, on average, resistance stands from where it is;")
     terminal.say(f"the median is {np.median(shift):.3f} decades, the nodes of τ stand 0.1 decades apart.")
-    terminal.say(f"{len(result)} spectra inverted in {1e3 * demonstration.seconds:.1f} ms, {microseconds:.0f} µs each")
+    terminal.say(f"{len(result)} spectra inverted in {milliseconds:.0f} ms, {milliseconds / len(result):.2g} ms each")
 
 
 def _draw_comparison(result: DrtResult, exact: FloatArray, folder: Path) -> None:

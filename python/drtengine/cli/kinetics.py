@@ -44,6 +44,7 @@ ULength = Annotated[str, typer.Option("--u-length", help="Standard uncertainty o
 Capacity = Annotated[
     float | None, typer.Option(help="Capacity in mAh from lithiation 0 to 1; the range of the record if left out.")
 ]
+Sheet = Annotated[str | None, typer.Option(help="Sheet of a workbook (.xlsx), where several hold tables.")]
 Positive = Annotated[str, typer.Option(help="What positive current is: charge or discharge; told by default (auto).")]
 
 
@@ -63,13 +64,14 @@ def gitt(
     capacity: Capacity = None,
     window: Window = None,
     positive: Positive = "auto",
+    sheet: Sheet = None,
     force: Force = False,
 ) -> None:
     """Get diffusion coefficients from a titration (GITT)."""
     with terminal.reporting():
         lengths = lengths_in_metres(sphere_radius, plane_thickness, volume_area, u_length)
         with new_folder(out, force=force) as folder:
-            frame = read_table(file)
+            frame = read_table(file, sheet=sheet)
             result = fit_gitt(
                 frame, **lengths, capacity=_coulomb(capacity), window=seconds("--window", window), positive=positive
             )
@@ -102,13 +104,14 @@ def ici(
     capacity: Capacity = None,
     window: Window = None,
     positive: Positive = "auto",
+    sheet: Sheet = None,
     force: Force = False,
 ) -> None:
     """Get resistance and diffusion from an interrupted current (ICI)."""
     with terminal.reporting():
         lengths = lengths_in_metres(sphere_radius, plane_thickness, volume_area, u_length)
         with new_folder(out, force=force) as folder:
-            frame = read_table(file)
+            frame = read_table(file, sheet=sheet)
             limits = seconds("--window", window) or PAUSE_WINDOW
             result = fit_ici(frame, **lengths, capacity=_coulomb(capacity), window=limits, positive=positive)
             remarks = _write("ici", result, {"ici": result.to_frame()}, folder)
@@ -139,12 +142,13 @@ def cv(
     out: Out,
     series_resistance: Annotated[float, typer.Option(help="Series resistance in Ω for the correction.")] = 0.0,
     edge: Annotated[float, typer.Option(help="Share of the potential range left out at each vertex.")] = 0.01,
+    sheet: Sheet = None,
     force: Force = False,
 ) -> None:
     """Find b-values and capacitive shares from voltammograms at several scan rates."""
     with terminal.reporting():
         with new_folder(out, force=force) as folder:
-            frame = _one_after_the_other(files)
+            frame = _one_after_the_other(files, sheet)
             result = analyze_cv(frame, series_resistance=series_resistance, edge=edge)
             tables = {"cv": result.to_frame(), "peaks": result.peaks, "shares": result.shares()}
             remarks = _write("cv", result, tables, folder)
@@ -177,12 +181,13 @@ def cycling(
     mass: Annotated[float | None, typer.Option(help="Mass of active material in mg.")] = None,
     reference_cycle: Annotated[float | None, typer.Option(help="Cycle to which retention relates.")] = None,
     positive: Positive = "auto",
+    sheet: Sheet = None,
     force: Force = False,
 ) -> None:
     """Summarise charge and discharge cycles."""
     with terminal.reporting():
         with new_folder(out, force=force) as folder:
-            frame = read_table(file)
+            frame = read_table(file, sheet=sheet)
             kilograms = None if mass is None else mass * 1e-6
             result = summarize_cycling(frame, mass=kilograms, reference_cycle=reference_cycle, positive=positive)
             remarks = _write("cycling", result, {"cycling": result.to_frame()}, folder)
@@ -224,9 +229,9 @@ def _coulomb(capacity: float | None) -> float | None:
     return None if capacity is None else capacity * COULOMB_PER_MAH
 
 
-def _one_after_the_other(files: Sequence[Path]) -> pd.DataFrame:
+def _one_after_the_other(files: Sequence[Path], sheet: str | None) -> pd.DataFrame:
     """Read tables and put them below each other, the time going on."""
-    return below_each_other([(file.name, read_table(file)) for file in sorted(files, key=natural_key)])
+    return below_each_other([(file.name, read_table(file, sheet=sheet)) for file in sorted(files, key=natural_key)])
 
 
 def _write(

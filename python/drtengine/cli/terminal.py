@@ -12,7 +12,7 @@ import typer
 from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from ..errors import DataWarning, DrtengineError
@@ -124,28 +124,16 @@ def progress(task: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def stages(*tasks: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a hook (done, total) for work of several stages; the next begins where the total changes.
-
-    The last of the names goes with the last stage, whether or not there was one before.
-    """
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda done, total: None
-        return
-    columns = (
-        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
-        *(TextColumn("{task.fields[rate]}"), TimeRemainingColumn()),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        numbers: dict[int, TaskID] = {}
+    """Give a hook (done, total) for work of several stages; the next begins where the total changes or `done` falls."""
+    with named_stages() as tell:
+        stage, before = 0, (0, 0)
 
         def hook(done: int, total: int) -> None:
-            if total not in numbers:
-                numbers[total] = bar.add_task(tasks[min(len(numbers), len(tasks) - 1)], total=total, rate="")
-            number = numbers[total]
-            bar.update(number, completed=done)
-            speed = bar.tasks[bar.task_ids.index(number)].speed
-            bar.update(number, rate="" if speed is None else f"{speed:.3g}/s")
+            nonlocal stage, before
+            if before[1] and (total != before[1] or done < before[0]):
+                stage = min(stage + 1, len(tasks) - 1)
+            before = done, total
+            tell(tasks[stage], done, total)
 
         yield hook
 
@@ -157,11 +145,18 @@ def named_stages() -> Iterator[Callable[[str, int, int], None]]:
     if not console.is_terminal:
         yield lambda stage, done, total: None
         return
-    columns = TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    columns = (
+        *(TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn()),
+        *(TextColumn("{task.fields[rate]}"), TimeRemainingColumn()),
+    )
     with Progress(*columns, console=console, transient=True) as bar:
-        number = bar.add_task("", total=None)
+        number = bar.add_task("", total=None, rate="")
+        task = bar.tasks[0]
 
         def tell(stage: str, done: int, total: int) -> None:
-            bar.update(number, description=stage, completed=done, total=total or None)
+            if stage != task.description:
+                bar.reset(number, total=total or None, description=stage)
+            bar.update(number, completed=done, total=total or None)
+            bar.update(number, rate="" if task.speed is None else f"{task.speed:.3g}/s")
 
         yield tell

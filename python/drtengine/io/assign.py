@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -35,7 +35,7 @@ _KINDS = {
 """Text, whole number, number; the decimal sign of a file name may be a comma or a "p"."""
 
 
-def assign_pattern(campaign: Campaign, pattern: str) -> Campaign:
+def assign_pattern(campaign: Campaign, pattern: str, *, alone: bool = True) -> Campaign:
     """Take coordinates from the names of files, such as ``"{cell}_{voltage:f}V"`` from "A7_0.35V.mpt".
 
     Parameters
@@ -46,6 +46,8 @@ def assign_pattern(campaign: Campaign, pattern: str) -> Campaign:
         What the name of a file looks like, with or without its suffix: ``{name:f}`` is a number, ``{name:d}`` a
         whole number, ``{name}`` text, or a number if it is voltage, current, temperature, time, cycle or soc; ``*``
         is anything. A unit after a field or in its name is converted: ``{voltage}mV``, ``{voltage_mV}``.
+    alone : bool
+        Whether there is no more than this campaign, so that some file must have such a name.
 
     Raises
     ------
@@ -55,7 +57,7 @@ def assign_pattern(campaign: Campaign, pattern: str) -> Campaign:
     expression, fields = _compile(pattern)
     files = _files(campaign)
     matches = [_match(expression, file) for file in files]
-    if not any(matches):
+    if alone and not any(matches):
         raise InvalidInput(f"pattern {pattern!r} fits no file name; the first is {files[0]!r}")
     notes = []
     strangers = list(dict.fromkeys(file for file, match in zip(files, matches, strict=True) if match is None))
@@ -70,9 +72,9 @@ def assign_pattern(campaign: Campaign, pattern: str) -> Campaign:
     return _assign(campaign, columns, np.array([m is not None for m in matches]), "the file name", notes)
 
 
-def fits(pattern: str, file: str) -> bool:
-    """Whether a pattern fits the name of a file; see `assign_pattern`."""
-    return _match(_compile(pattern)[0], file) is not None
+def check_pattern(pattern: str) -> None:
+    """Refuse a pattern that makes no sense; see `assign_pattern`."""
+    _compile(pattern)
 
 
 def _match(expression: re.Pattern[str], file: str) -> re.Match[str] | None:
@@ -96,31 +98,79 @@ def assign_table(campaign: Campaign, table: CoordinateTable) -> Campaign:
     InvalidInput
         If the table cannot be read, names something twice, or nothing of the campaign.
     """
-    what = f"the table {Path(table).name}" if isinstance(table, str | os.PathLike) else "the table"
-    columns = _read_table(Path(table)) if isinstance(table, str | os.PathLike) else _as_columns(table)
-    key = next((name for name in columns if name.strip().lower() in _KEYS), next(iter(columns), None))
-    if key is None or len(columns) < 2:
-        raise InvalidInput(f"{what} needs a column that names files and at least one of coordinates, got {[*columns]}")
-    keys = [str(value) for value in columns.pop(key)]
-    twice = sorted({name for name in keys if keys.count(name) > 1}) if len({*keys}) < len(keys) else []
-    if twice:
-        raise InvalidInput(f"{what} names {listed(twice)} more than once in its column {key!r}")
-    row_of = {name: row for row, name in enumerate(keys)}
-    files = _files(campaign)
-    candidates = [(campaign.label(i), file, Path(file).stem) for i, file in enumerate(files)]
-    rows = [next((row_of[name] for name in names if name in row_of), None) for names in candidates]
-    if not any(row is not None for row in rows):
-        raise InvalidInput(f"{what} names none of the files; it has {keys[0]!r}, the first file is {files[0]!r}")
-    notes = []
-    unused = [name for row, name in enumerate(keys) if row not in rows]
-    if unused:
-        notes.append(f"{what} has {len(unused)} row(s) for files that were not read: {listed(unused)}")
-    without = list(dict.fromkeys(file for file, row in zip(files, rows, strict=True) if row is None))
-    if without:
-        notes.append(f"{what} says nothing of {len(without)} file(s): {listed(without)}")
-    known = np.array([row is not None for row in rows])
-    index = np.array([row or 0 for row in rows])
-    return _assign(campaign, {name: values[index] for name, values in columns.items()}, known, what, notes)
+    return CoordinateRows.of(table).assign(campaign)
+
+
+@dataclass(frozen=True, eq=False)
+class CoordinateRows:
+    """A table of coordinates.
+
+    Attributes
+    ----------
+    what : str
+        What it is called.
+    key : str
+        Name of the column that tells whom a row is for.
+    names : list of str, [row]
+        Names of spectra or of files, with or without suffix.
+    columns : dict of str to ndarray, [row]
+    """
+
+    what: str
+    key: str
+    names: Sequence[str]
+    columns: Mapping[str, NDArray[Any]]
+
+    @classmethod
+    def of(cls, table: CoordinateTable) -> CoordinateRows:
+        """Read or take a table; see `assign_table`."""
+        what = f"the table {Path(table).name}" if isinstance(table, str | os.PathLike) else "the table"
+        columns = _read_table(Path(table)) if isinstance(table, str | os.PathLike) else _as_columns(table)
+        key = next((name for name in columns if name.strip().lower() in _KEYS), next(iter(columns), None))
+        if key is None or len(columns) < 2:
+            raise InvalidInput(
+                f"{what} needs a column that names files and at least one of coordinates, got {[*columns]}"
+            )
+        names = [str(value) for value in columns.pop(key)]
+        twice = sorted({name for name in names if names.count(name) > 1}) if len({*names}) < len(names) else []
+        if twice:
+            raise InvalidInput(f"{what} names {listed(twice)} more than once in its column {key!r}")
+        return cls(what, key, names, columns)
+
+    def take(self, rows: Sequence[int]) -> CoordinateRows:
+        """Give some of the rows."""
+        index = np.asarray(rows, dtype=np.intp)
+        columns = {name: values[index] for name, values in self.columns.items()}
+        return CoordinateRows(self.what, self.key, [self.names[row] for row in rows], columns)
+
+    def assign(self, campaign: Campaign, *, alone: bool = True) -> Campaign:
+        """Put what the table says over the coordinates; `alone` if its rows speak of no other campaign."""
+        row_of = {name: row for row, name in enumerate(self.names)}
+        files = _files(campaign)
+        candidates = [(campaign.label(i), file, Path(file).stem) for i, file in enumerate(files)]
+        rows = [next((row_of[name] for name in names if name in row_of), None) for names in candidates]
+        known = np.array([row is not None for row in rows])
+        if alone and not known.any():
+            raise InvalidInput(
+                f"{self.what} names none of the files; it has {self.names[0]!r}, the first file is {files[0]!r}"
+            )
+        notes = []
+        used = {*rows}
+        unused = [name for row, name in enumerate(self.names) if row not in used]
+        if alone and unused:
+            notes.append(self.without_files(unused))
+        without = list(dict.fromkeys(file for file, row in zip(files, rows, strict=True) if row is None))
+        if without:
+            notes.append(f"{self.what} says nothing of {len(without)} file(s): {listed(without)}")
+        if not known.any():
+            return replace(campaign, notes=[*campaign.notes, *notes])
+        index = np.array([row or 0 for row in rows])
+        columns = {name: values[index] for name, values in self.columns.items()}
+        return _assign(campaign, columns, known, self.what, notes)
+
+    def without_files(self, names: Sequence[str]) -> str:
+        """Say that some of the rows are for nothing that was read."""
+        return f"{self.what} has {len(names)} row(s) for files that were not read: {listed(names)}"
 
 
 def _files(campaign: Campaign) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,32 @@ def read_excel(path: Path) -> list[Spectrum]:
     MissingExtra
         If openpyxl is not installed.
     """
+    spectra: list[Spectrum] = []
+    refused = []
+    for title, lines in read_sheets(path).items():
+        if not lines:
+            continue
+        try:
+            found = spectra_of_lines(Path(f"{path}, sheet {title!r}"), lines)
+        except UnreadableFile as error:
+            refused.append(str(error))
+        else:
+            spectra += complete(found, {"sheet": title})
+    if not spectra:
+        raise UnreadableFile("; ".join(refused) or f"{path}: every sheet is blank")
+    return complete(spectra, {}, [f"skipped {reason}" for reason in refused])
+
+
+def read_sheets(path: Path) -> dict[str, list[str]]:
+    """Read the sheets of a workbook as lines of cells with tabs between; none of a blank one.
+
+    Raises
+    ------
+    UnreadableFile
+        If the file is damaged or an old .xls.
+    MissingExtra
+        If openpyxl is not installed.
+    """
     require("openpyxl", "xlsx")
     import openpyxl
 
@@ -39,34 +66,30 @@ def read_excel(path: Path) -> list[Spectrum]:
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
     except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
         raise UnreadableFile(f"{path}: not an Excel file, or a damaged one ({error})") from error
-    spectra: list[Spectrum] = []
-    refused = []
+    sheets = {}
     try:
         for sheet in book.worksheets:
             lines = ["\t".join(map(_text, row)) for row in sheet.iter_rows(values_only=True)]
-            if not any(line.strip() for line in lines):
-                continue
-            try:
-                found = spectra_of_lines(Path(f"{path}, sheet {sheet.title!r}"), lines)
-            except UnreadableFile as error:
-                refused.append(str(error))
-            else:
-                spectra += complete(found, {"sheet": sheet.title})
+            while lines and not lines[-1].strip():
+                lines.pop()
+            sheets[sheet.title] = lines
     finally:
         book.close()
-    if not spectra:
-        raise UnreadableFile("; ".join(refused) or f"{path}: every sheet is blank")
-    return complete(spectra, {}, [f"skipped {reason}" for reason in refused])
+    return sheets
 
 
 def _text(value: Any) -> str:
-    """Write a cell as it would stand in a text file."""
+    """Write a cell as it would stand in a text file; times beyond a day as days and clock."""
     if value is None:
         return ""
+    if isinstance(value, timedelta):
+        clock = timedelta(seconds=value.seconds, microseconds=value.microseconds)
+        return f"{value.days}-{clock}"
     return repr(float(value)) if isinstance(value, int | float) else " ".join(str(value).split())
 
 
-def _recognizes(path: Path, head: bytes) -> bool:
+def is_workbook(path: Path, head: bytes) -> bool:
+    """Whether a file is an Excel workbook, also an old one that cannot be read."""
     is_book = head.startswith(b"PK\x03\x04") and (b"[Content_Types].xml" in head or b"xl/" in head)
     return is_book or (head.startswith(_OLD) and path.suffix.lower() in (".xls", ".xlsx"))
 
@@ -75,6 +98,6 @@ READER = Reader(
     name="excel",
     suffixes=(".xlsx", ".xlsm"),
     description="Excel workbooks; needs the extra xlsx",
-    recognizes=_recognizes,
+    recognizes=is_workbook,
     read=read_excel,
 )

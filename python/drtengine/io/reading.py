@@ -16,6 +16,7 @@ import numpy as np
 
 from ..campaign import Campaign, frequency_grids
 from ..errors import DataWarning, InvalidInput, MissingExtra, UnreadableFile
+from ..folders import local_path
 from ..places import listed
 from ..spectrum import Spectrum, looks_flipped
 from .assign import CoordinateTable, assign_pattern, assign_table
@@ -67,7 +68,7 @@ def read(
         If a file named explicitly cannot be read, or a folder or pattern has no file that can. In folders and
         patterns files that cannot be read are skipped and named in the notes.
     InvalidInput
-        If `format` is unknown, or the table or the pattern fits no file.
+        If `format` is unknown, a path is an address (URL), or the table or the pattern fits no file.
 
     Warns
     -----
@@ -135,7 +136,7 @@ def find_files(path: PathLike | Sequence[PathLike]) -> Iterator[_File]:
         for one in paths:
             yield from find_files(one)
         return
-    given = Path(path).expanduser()
+    given = local_path(path)
     if given.is_dir():
         found = [p for p in given.iterdir() if p.is_file() and not p.name.startswith(".")]
         if not found:

@@ -26,6 +26,7 @@ _HEADER_WITHIN = 300
 _NAMES_WITHIN = 65_536
 _VOLTAGE_IN_GB = "电压".encode("gb18030")
 _WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".ods")
+"""Files that are text by no means; those that can be read have a reader of their own."""
 _AT_REST = "Open Circuit Voltage"
 _NB_HEADER = re.compile(r"Nb header lines\s*:\s*(\d+)")
 
@@ -39,8 +40,21 @@ def read_text_table(path: Path) -> Measured:
         If there is no such header, or a line cannot be read.
     """
     if path.suffix.lower() in _WORKBOOKS:
-        raise UnreadableFile(f"{path} is a workbook: read_table(pandas.read_excel({path.name!r})) takes a sheet of it")
-    lines = _lines(path)
+        raise UnreadableFile(
+            f"{path} is no workbook that can be read, or a damaged one; save it as .xlsx or csv, or try "
+            f"read_table(pandas.read_excel({path.name!r}))"
+        )
+    return table_of_lines(path, _lines(path))
+
+
+def table_of_lines(path: Path, lines: Sequence[str]) -> Measured:
+    """Read the table of lines that have a header with voltage and current; `path` is what errors name.
+
+    Raises
+    ------
+    UnreadableFile
+        If there is no such header, or a line cannot be read.
+    """
     notes: list[str] = []
     layered = _layers(lines)
     if layered is not None:

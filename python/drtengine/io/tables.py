@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DrtengineError, InvalidInput, UnreadableFile
+from ..folders import local_path
 from ..spectrum import FloatArray
 from .measured import Measured, TableReader
 from .table_names import COLUMN
@@ -24,7 +25,7 @@ _HEAD_BYTES = 8192
 _CLOCK = re.compile(r"(?:(\d+)[-d ]+)?(\d+):(\d+):(\d+(?:[.,]\d+)?)$")
 
 
-def read_table(source: str | os.PathLike[str] | pd.DataFrame) -> pd.DataFrame:
+def read_table(source: str | os.PathLike[str] | pd.DataFrame, *, sheet: str | None = None) -> pd.DataFrame:
     """Read a record of time, current and voltage: cycling, titrations, interrupted currents, voltammograms.
 
     Parameters
@@ -32,8 +33,11 @@ def read_table(source: str | os.PathLike[str] | pd.DataFrame) -> pd.DataFrame:
     source : path-like or DataFrame
         A file: delimited text with a header that names time, current and voltage with their units ("Voltage(V)",
         "I/mA", "time_s"); a csv export of Neware, flat or layered, or its .nda and .ndax (with the extra "neware");
-        EC-Lab text (.mpt) or .mpr of any technique; Gamry .DTA with curves; Zahner .isc and .isw. Or a table in
-        memory whose columns have such names.
+        EC-Lab text (.mpt) or .mpr of any technique; Gamry .DTA with curves; Zahner .isc and .isw; a sheet of an
+        Excel workbook (with the extra "xlsx") that looks like delimited text. Or a table in memory whose columns
+        have such names.
+    sheet : str, optional
+        Name of the sheet of a workbook; needed where more than one holds a table.
 
     Returns
     -------
@@ -48,9 +52,9 @@ def read_table(source: str | os.PathLike[str] | pd.DataFrame) -> pd.DataFrame:
     UnreadableFile
         If the file has no such table, or a line cannot be read.
     InvalidInput
-        If a table in memory lacks voltage, current or time, or they are no numbers.
+        If a table in memory lacks voltage, current or time, or they are no numbers; if there is no such sheet.
     MissingExtra
-        If fastnda, which reads .nda and .ndax, is not installed.
+        If fastnda, which reads .nda and .ndax, or openpyxl, which reads workbooks, is not installed.
 
     Warns
     -----
@@ -65,11 +69,13 @@ def read_table(source: str | os.PathLike[str] | pd.DataFrame) -> pd.DataFrame:
     if hasattr(source, "columns") and hasattr(source, "attrs"):
         from .table_frame import read_frame
 
+        if sheet is not None:
+            raise InvalidInput(f"a table in memory has no sheet {sheet!r}: sheet= is for Excel workbooks")
         where, measured = "the table", read_frame(source)
         sources = dict(source.attrs.get("sources", {}))
     elif isinstance(source, str | os.PathLike):
-        file = Path(source).expanduser()
-        where, measured = str(file), _read_file(file, sources)
+        file = local_path(source)
+        where, measured = str(file), _read_file(file, sheet, sources)
     else:
         raise InvalidInput(f"read_table() needs a path or a pandas DataFrame, got {type(source).__name__}")
     try:
@@ -82,18 +88,25 @@ def read_table(source: str | os.PathLike[str] | pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _read_file(file: Path, sources: dict[str, str]) -> Measured:
+def _read_file(file: Path, sheet: str | None, sources: dict[str, str]) -> Measured:
     """Read with the first reader that recognises the file; whatever it raises becomes UnreadableFile."""
-    from . import gamry_curves, mpr_table, neware, table_text, zahner_curves  # not before a table is read
+    # not before a table is read
+    from . import gamry_curves, mpr_table, neware, table_excel, table_text, zahner_curves
 
-    formats = (mpr_table, zahner_curves, neware, gamry_curves, table_text)  # the last takes whatever is left
+    # the last takes whatever is left
+    formats = (mpr_table, zahner_curves, neware, gamry_curves, table_excel, table_text)
     readers: list[TableReader] = [form.READER for form in formats]
     try:
         with file.open("rb") as stream:
             head = stream.read(_HEAD_BYTES)
             stream.seek(0)
             sources[str(file)] = hashlib.file_digest(stream, "sha256").hexdigest()
-        return next(reader for reader in readers if reader.recognizes(file, head)).read(file)
+        reader = next(reader for reader in readers if reader.recognizes(file, head))
+        if sheet is None:
+            return reader.read(file)
+        if reader is not table_excel.READER:
+            raise InvalidInput(f"{file} has no sheet {sheet!r}: sheet= is for Excel workbooks")
+        return table_excel.read_sheet(file, sheet)
     except DrtengineError:
         raise
     except OSError as error:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import options
-from ..campaign import Campaign, find_problems, frequency_grids
+from ..campaign import Campaign, frequency_grids
 from ..errors import InvalidInput, Status
-from ..points import explain, select_points, vanishing_points
+from ..points import explain, judge_points
 from ..spectrum import BoolArray, FloatArray, IntArray, Spectrum
 from . import hilbert, zhit
 from .answers import Answers
@@ -82,8 +82,8 @@ def check_kk(
         How many relaxations the reported fit has (residual, chi2, mu, n_rc). "density": as the test. "mu": as many
         as bring mu down to `mu_stop` (Schönleber 2014). "mu_score", "norm", "curvature", "sign_changes",
         "sign_distance", "apex": by the criteria 1 to 6 of Yrjänä and Bobacka (2024), between limits from chi2 and from
-        the sign changes of the curvature; made after how their program describes them, checked on arcs and
-        circles, not against its numbers. The verdict always comes from the test, because the mu rule stops
+        the sign changes of the curvature; made after how their program describes them, and not checked
+        against its numbers. The verdict always comes from the test, because the mu rule stops
         far too early on some valid spectra.
     part : {"both", "real", "imaginary"}
         What the reported fit sees. The elements the part does not know come from the other one.
@@ -154,9 +154,7 @@ def check_kk(
     f_min, f_max = options.check_limits(f_min, f_max)
     threads = options.check_threads(n_threads)
 
-    used, notes = select_points(campaign, f_min, f_max, exclude)
-    status = find_problems(campaign.frequency, campaign.Z, used)
-    status[vanishing_points(campaign.Z, used).any(axis=1) & (status == Status.OK)] = Status.ZERO_IMPEDANCE
+    used, status, notes = judge_points(campaign, f_min, f_max, exclude, "modulus")
     if isinstance(weights, str):
         options.check_choice("weights", weights, ("modulus",))
     table = options.check_weights(weights, campaign, used & (status == Status.OK)[:, None])

@@ -6,7 +6,7 @@ import numpy as np
 
 from .limits import PASS, WARN, KkLimits
 from .linear import Grid
-from .outliers import has_suspects, judge_points
+from .outliers import flag_points, has_suspects, lighten_dips
 from .structure import Judgement, judge_structure
 from .windows import find_stretches, find_windows
 
@@ -21,9 +21,12 @@ def judge(grid: Grid, limits: KkLimits, representation: str) -> Judgement:
     representation : {"auto", "impedance", "admittance"}
     """
     found = judge_structure(grid, limits, representation)
-    suspects = np.flatnonzero(has_suspects(found, limits))
-    if suspects.size:
-        judge_points(grid, suspects, limits, representation, found)
+    suspects = has_suspects(found, limits)
+    lighter, dips = lighten_dips(grid, np.flatnonzero(suspects | (found.tier > PASS)))
+    suspects[dips] = False
+    for rows, here in ((np.flatnonzero(suspects), grid), (dips, lighter)):
+        if rows.size:
+            flag_points(here, rows, limits, representation, found)
     found.tier[(found.tier == PASS) & (found.noise >= limits.noise_warn)] = WARN
     find_stretches(grid, limits, found)
     find_windows(grid, limits, representation, found)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import options
+from ..bands import log_normal
 from ..basis import Basis, between_nodes
 from ..campaign import Campaign
 from ..points import measured_window
@@ -19,16 +19,13 @@ from ..result import DrtResult
 from ..smooth import SMOOTH
 from ..spectrum import BoolArray, FloatArray, IntArray
 from .processes import check_processes, process_of
+from .shapes import POINTS_PER_NODE, Shape, search_maxima
 from .tables import campaign_columns, dataset_of, require_result
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-_POINTS_PER_NODE = 10
-"""Points between two nodes at which gamma is searched for maxima; the places come out finer."""
-_KINK = 0.05
-"""Fourth over second order in steps: 1/7 at the tip of a tent, below 0.01 on smooth functions."""
 _STEP = 1e-4
 """Step in ln(tau) for the slope of the basis functions."""
 
@@ -37,8 +34,9 @@ _STEP = 1e-4
 class Peaks:
     """Peaks of all spectra of a campaign, by spectrum and rising tau; made by `find_peaks`.
 
-    All arrays have the shape [peak]. `u_x` is the standard uncertainty of x by noise, `x_low` and `x_high` bound an
-    interval of probability `level` that counts in what smoothing may have done; NaN where there is none.
+    All arrays have the shape [peak]. `u_x` is the standard uncertainty of x by noise, for R and C also by what the data
+    leave undecided; `x_low` and `x_high` bound an interval of probability `level` that counts in what smoothing may
+    have done. NaN where there is none.
 
     Attributes
     ----------
@@ -135,11 +133,11 @@ NUMBERS = {
     "gamma_low": ("{ohm}", "lower end of the interval of the height"),
     "gamma_high": ("{ohm}", "upper end of the interval of the height"),
     "R": ("{ohm}", "resistance, the integral of gamma over ln(tau) from left to right"),
-    "u_R": ("{ohm}", "standard uncertainty of R by noise"),
+    "u_R": ("{ohm}", "standard uncertainty of R"),
     "R_low": ("{ohm}", "lower end of the interval of R"),
     "R_high": ("{ohm}", "upper end of the interval of R"),
     "C": ("{farad}", "capacitance, tau over R"),
-    "u_C": ("{farad}", "standard uncertainty of C by noise"),
+    "u_C": ("{farad}", "standard uncertainty of C"),
     "width": ("decades", "full width at half height"),
     "prominence": ("{ohm}", "height above the higher saddle, per unit ln(tau)"),
     "u_prominence": ("{ohm}", "standard uncertainty of the prominence by noise"),
@@ -182,8 +180,9 @@ def find_peaks(
 
     Notes
     -----
-    Where a smooth gamma (`method="log"`) has a band of the same `level`, heights have their interval from it: the
-    curve is flattened at sharp and crowded peaks, which an interval around it does not know (docs/uncertainty.md).
+    A smooth gamma (`method="log"`) is flattened at sharp and crowded peaks. Its intervals of heights and tau take
+    ln(gamma) to be up to 10 and 3 times less smooth, those of R up to 50 times, which makes them cover
+    (docs/uncertainty.md). With a band of the same `level`, heights have their interval from that.
 
     A peak of ridge regularisation may be an artefact of its noise: compare `prominence` with `u_prominence`. Its
     width is at least that of the basis and the smoothing. What uncertainties count is said in
@@ -203,12 +202,12 @@ def find_peaks(
     level = options.check_level(level)
     ranges = {} if processes is None else check_processes(processes)
 
-    tau = between_nodes(result.tau, _POINTS_PER_NODE)
+    tau = between_nodes(result.tau, POINTS_PER_NODE)
     curves = result.evaluate(tau)
     window = np.stack(measured_window(result.frequency, result.used), axis=1)
-    found, notes = list[_Shape](), list[str]()
+    found, notes = list[Shape](), list[str]()
     for i in np.flatnonzero(np.isfinite(curves).all(axis=1)):
-        shapes = _search(int(i), tau, curves[i], window[i], lowest)
+        shapes = search_maxima(int(i), tau, curves[i], window[i], lowest)
         if not shapes:
             notes.append(f"{result.campaign.label(int(i))}: gamma has no maximum above zero in the measured window")
         found += shapes
@@ -218,7 +217,7 @@ def find_peaks(
     if outside := int(((tops < fastest) | (tops > slowest)).sum()):
         notes.append(f"{outside} peak(s) stand outside of what was measured, marked in at_edge: their tau is a guess")
     ln_tau, height, curvature, left, right, prominence, saddle, width = (
-        np.array([getattr(shape, name) for shape in found], dtype=np.float64) for name in _Shape._fields[1:9]
+        np.array([getattr(shape, name) for shape in found], dtype=np.float64) for name in Shape._fields[1:9]
     )
 
     basis, place = result.basis, np.exp(ln_tau)
@@ -231,10 +230,15 @@ def find_peaks(
         moved = -slope / curvature[:, None]  # of ln(tau), as gamma' stays zero at the summit
         of_C = moved - area / R[:, None]
     rise = here - np.where(np.isnan(saddle)[:, None], 0, _values(basis, np.nan_to_num(saddle)))
-    known = spread(result, np.concatenate([moved, here, area, of_C, rise]), np.tile(spectrum, 5))
+    sums = np.concatenate([moved, here, area, of_C, rise])
+    freer = [PLACE.freer, POINT.freer, INTEGRAL.freer, INTEGRAL.freer, 1.0]
+    known = spread(result, sums, np.tile(spectrum, 5), freer=np.repeat(freer, len(place)))
     u, blur = (part.reshape(5, -1) for part in (known.u, known.blur))
     numbers = (ln_tau, PLACE), (height, POINT), (R, INTEGRAL)
     ends = [interval(value, Spread(u[k], blur[k]), level, share) for k, (value, share) in enumerate(numbers)]
+    smooth = np.isin(result.method[spectrum], SMOOTH)
+    for end, of_smooth in zip(ends[1], log_normal(height, u[1], level), strict=True):
+        end[smooth] = of_smooth[smooth]
     ends[1] = _within_band(result, spectrum, ln_tau, level, *ends[1])
     with np.errstate(over="ignore"):
         tau_low, tau_high = np.exp(ends[0][0]), np.exp(ends[0][1])
@@ -286,96 +290,6 @@ def _within_band(
             here = spectrum == i
             low[here], high[here] = (np.exp(CubicSpline(x, np.log(end))(ln_tau[here])) for end in band)
     return low, high
-
-
-class _Shape(NamedTuple):
-    """One maximum of a curve; see `Peaks`."""
-
-    spectrum: int
-    ln_tau: float
-    gamma: float
-    curvature: float  # second derivative with respect to ln(tau); NaN at a kink
-    left: float
-    right: float
-    prominence: float
-    saddle: float  # ln(tau) of the higher saddle; NaN where it is zero beyond the grid
-    width: float
-    at_edge: bool
-
-
-def _search(
-    spectrum: int, tau: FloatArray, curve: FloatArray, window: FloatArray, lowest: tuple[float, float]
-) -> list[_Shape]:
-    """Find the maxima of one curve, finely sampled."""
-    from scipy.signal import find_peaks as find_maxima
-
-    top = curve[(tau >= window[0]) & (tau <= window[1])].max(initial=0)
-    if not top > 0:
-        return []
-    ground = min(curve.min(), 0.0)
-    padded = np.concatenate([[ground], curve, [ground]])  # a curve may be highest at its end
-    least = [max(share * top, np.finfo(float).tiny) for share in lowest]
-    maxima, properties = find_maxima(padded, height=least[0], prominence=least[1])
-    saddles = np.stack([properties["left_bases"], properties["right_bases"]])
-    saddles = saddles[padded[saddles].argmax(axis=0), np.arange(maxima.size)]
-    at = maxima - 1
-    valleys = [0, *(a + int(curve[a:b].argmin()) for a, b in pairwise(at)), curve.size - 1]
-    x = np.log(tau)
-    shapes = []
-    for k, peak in enumerate(at):
-        first, last = valleys[k], valleys[k + 1]
-        place, height, curvature = _summit(x, curve, peak)
-        start, end = (_half(x, curve, peak, stop, height / 2) for stop in (first, last))
-        arms = np.array([place - start, end - place])
-        reach = [x[stop] if np.isnan(half) else half for half, stop in ((start, first), (end, last))]
-        inside = 1 <= saddles[k] <= curve.size
-        shapes.append(
-            _Shape(
-                spectrum=spectrum,
-                ln_tau=place,
-                gamma=height,
-                curvature=curvature,
-                left=tau[first],
-                right=tau[last],
-                prominence=height - padded[saddles[k]],
-                saddle=x[saddles[k] - 1] if inside else np.nan,
-                width=(2 * np.nanmean(arms) if np.isfinite(arms).any() else np.nan) / np.log(10),
-                at_edge=bool(reach[0] < np.log(window[0]) or reach[1] > np.log(window[1])),
-            )
-        )
-    return shapes
-
-
-def _summit(x: FloatArray, curve: FloatArray, peak: int) -> tuple[float, float, float]:
-    """Place, height and curvature of the maximum of the quartic through five points; at a kink the point itself."""
-    if not 2 <= peak < x.size - 2:
-        return x[peak], curve[peak], np.nan
-    near = slice(peak - 2, peak + 3)
-    step = (x[peak + 1] - x[peak - 1]) / 2
-    u = (x[near] - x[peak]) / step
-    c = np.linalg.solve(np.vander(u, increasing=True), curve[near])
-    if abs(c[4]) > _KINK * abs(c[2]):
-        return x[peak], curve[peak], np.nan
-
-    def curvature(at: float) -> float:
-        return float(2 * c[2] + at * (6 * c[3] + at * 12 * c[4]))
-
-    at = 0.0
-    for _ in range(4):  # Newton from a place that is right to a step
-        slope = c[1] + at * (2 * c[2] + at * (3 * c[3] + at * 4 * c[4]))
-        at = min(max(at - slope / curvature(at), u[1]), u[3])
-    return x[peak] + step * at, float(c @ at ** np.arange(5)), curvature(at) / step**2
-
-
-def _half(x: FloatArray, curve: FloatArray, peak: int, stop: int, level: float) -> float:
-    """Where the curve falls to a level on the way from a peak to a valley; NaN if it does not."""
-    way = np.arange(peak, stop, 1 if stop > peak else -1) if stop != peak else np.array([peak])
-    way = np.append(way, stop)
-    below = np.flatnonzero(curve[way] <= level)
-    if below.size == 0:
-        return np.nan
-    b, a = way[below[0]], way[below[0] - 1]
-    return float(x[a] + (curve[a] - level) / (curve[a] - curve[b]) * (x[b] - x[a]))
 
 
 def _values(basis: Basis, ln_tau: FloatArray) -> FloatArray:

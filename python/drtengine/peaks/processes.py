@@ -16,9 +16,10 @@ from ..basis import Basis
 from ..campaign import Campaign
 from ..errors import InvalidInput
 from ..points import measured_window
-from ..posterior import interval, spread
+from ..posterior import INTEGRAL, interval, spread
 from ..result import DrtResult
-from ..spectrum import FloatArray
+from ..spectrum import BoolArray, FloatArray
+from .cuts import carried_by_lines
 from .tables import campaign_columns, dataset_of, require_result
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Processes:
     R : ndarray, shape [spectrum, process]
         Integral of gamma over the range, ohm. NaN where a spectrum has no answer or did not measure there.
     u_R : ndarray, shape [spectrum, process]
-        Standard uncertainty by noise.
+        Standard uncertainty by noise, and by what the data leave undecided where lines are reckoned with.
     R_low, R_high : ndarray, shape [spectrum, process]
         Interval of probability `level`, with what smoothing may have carried over the limits.
     share : ndarray, shape [spectrum, process]
@@ -105,7 +106,7 @@ class Processes:
 _ENDS = "tau_from", "tau_to"
 _NUMBERS = {
     "R": ("{ohm}", "resistance, the integral of gamma over ln(tau)"),
-    "u_R": ("{ohm}", "standard uncertainty of R by noise"),
+    "u_R": ("{ohm}", "standard uncertainty of R"),
     "R_low": ("{ohm}", "lower end of the interval of R"),
     "R_high": ("{ohm}", "upper end of the interval of R"),
     "share": ("1", "R over R_pol"),
@@ -118,7 +119,7 @@ def integrate_processes(
     processes: Mapping[str, tuple[float, float]] | None = None,
     *,
     level: float = 0.95,
-    lines: bool = False,
+    lines: bool = True,
 ) -> Processes:
     """Sum up gamma over the relaxation times of each process, exactly from the basis.
 
@@ -131,9 +132,10 @@ def integrate_processes(
     level : float
         Probability of the intervals.
     lines : bool
-        Whether to reckon with discrete lines of gamma near a limit, as diffusion has them. The intervals of a smooth
-        gamma, "log" or "joint", then count in what smoothing a line may carry over the limit, and are several times
-        as wide. Those of ridge count that in any case, those of elements never.
+        Whether to reckon with discrete lines and edges of gamma, as diffusion has them, which a smooth estimate or a
+        sum of elements cannot show. Otherwise the intervals take such an estimate at its word: gamma is as smooth as
+        it ("log", "joint"), or such a sum ("elements"), and are several times narrower. Those of ridge always reckon
+        with lines.
 
     Returns
     -------
@@ -184,13 +186,19 @@ def integrate_processes(
             alike = (low == start) & (high == end)
             beyond = rows[k] - _integrals(result.basis, start, end)  # exactly zero where all of it was measured
             outside[alike, k] = result.coefficients[alike] @ beyond
-    known = spread(result, rows, lines=options.check_flag("lines", lines))
+    known = spread(result, rows, freer=INTEGRAL.freer if options.check_flag("lines", lines) else 1.0)
+    gained, lost = np.zeros((2, *R.shape))
+    if lines:
+        gained, lost, cut = carried_by_lines(result, np.array(list(ranges.values())))
+        notes += _cut_notes(ranges, cut & np.isfinite(R)[:, :, None])
     if result.elements is not None and (summed := result.method == "elements").any():
         exact, u = result.elements.integrals(*np.clip(list(ranges.values()), result.tau[0], result.tau[-1]).T)
         R[summed] = np.where(np.isnan(R[summed]), np.nan, exact[summed])
-        known.u[summed] = u[summed]
-        notes.append("the intervals of spectra told by elements take the number and the kinds of these for granted")
+        known.u[summed] = np.fmax(known.u[summed], u[summed]) if lines else u[summed]
+        if not lines or np.isnan(result.lambda_[summed]).any():
+            notes.append("the intervals of spectra told by elements take the number and the kinds of these for granted")
     R_low, R_high = interval(R, known, level)
+    R_low, R_high = R_low - gained, R_high + lost
     with np.errstate(invalid="ignore", divide="ignore"):
         share, extrapolated = R / result.R_pol[:, None], outside / R
     return Processes(
@@ -207,6 +215,19 @@ def integrate_processes(
         unit=result.unit,
         notes=(*notes, *known.notes),
     )
+
+
+def _cut_notes(ranges: Mapping[str, tuple[float, float]], cut: BoolArray) -> list[str]:
+    """Name the limits that cut through narrow peaks [spectrum, range, end]."""
+    notes = []
+    for k, (name, limits) in enumerate(ranges.items()):
+        for side, limit in enumerate(limits):
+            if count := int(cut[:, k, side].sum()):
+                notes.append(
+                    f"{name!r}: its limit of {limit:g} s cuts through a narrow peak in {count} of {len(cut)} spectra; "
+                    "were it a line, all of it would stand on one side, which the intervals count in"
+                )
+    return notes
 
 
 def check_processes(processes: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:

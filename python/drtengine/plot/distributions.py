@@ -11,13 +11,11 @@ from ..result import DrtResult
 from ..series import Branch, Selection, cell_edges
 from ..spectrum import FloatArray, IntArray
 from .figures import (
-    DOUBLE_COLUMN,
     FAINT,
     NOTE_SIZE,
-    SINGLE_COLUMN,
     decades,
     dress,
-    new_figure,
+    figure_for,
     single_axes,
     unit_label,
     whole_numbers,
@@ -127,7 +125,7 @@ def waterfall(
         If the coordinate does not exist or does not tell the spectra apart.
     """
     series = arrange_result("waterfall", result, along, spectra)
-    figure = figure or new_figure(SINGLE_COLUMN if len(series.branches) == 1 else DOUBLE_COLUMN, 100)
+    figure = figure_for(figure, len(series.branches), 100)
     panels = figure.subplots(1, len(series.branches), sharex=True, sharey=True, squeeze=False)[0]
     every = np.concatenate([branch.values for branch in series.branches])
     bottom, *_, top = cell_edges(np.unique(every))

@@ -104,6 +104,11 @@ def single_axes(ax: Axes | None, height: float) -> Axes:
     return dress(new_figure(SINGLE_COLUMN, height).add_subplot()) if ax is None else ax
 
 
+def figure_for(figure: Figure | SubFigure | None, panels: int, height: float) -> Figure | SubFigure:
+    """Return `figure`, or a new one of one column for one panel and of two for more, `height` in mm."""
+    return figure or new_figure(SINGLE_COLUMN if panels == 1 else DOUBLE_COLUMN, height)
+
+
 def dress(ax: Axes) -> Axes:
     """Give axes of ours thin lines and the small type of a printed page."""
     ax.tick_params(which="both", labelsize=TICK_SIZE, width=0.6, direction="in", top=True, right=True)

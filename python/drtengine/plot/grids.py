@@ -12,7 +12,7 @@ from ..errors import InvalidInput, near_miss
 from ..peaks.processes import check_processes
 from ..series import as_numbers, cell_edges
 from ..spectrum import FloatArray
-from .figures import DOUBLE_COLUMN, SINGLE_COLUMN, add_colour_bar, new_figure, unit_label
+from .figures import add_colour_bar, figure_for, unit_label
 from .maps import COLOURS, SCALES, colour_norm, finish_map
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def grid_map(
     values = dataset[variable].where(dataset.in_window)
     norm = _norm(values.values, variable == "difference", scale, colour_max)
     count = dataset.sizes["branch"]
-    figure = figure or new_figure(SINGLE_COLUMN if count == 1 else DOUBLE_COLUMN, 65)
+    figure = figure_for(figure, count, 65)
     panels = figure.subplots(1, count, sharey=True, squeeze=False)[0]
     for ax, name in zip(panels, dataset.branch.values, strict=True):
         layer = dataset.sel(branch=name)

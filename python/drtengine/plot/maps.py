@@ -15,14 +15,12 @@ from ..series import Branch, Selection, Series, cell_edges
 from ..spectrum import FloatArray
 from .curves import CHARGE_LABEL, check_curve, draw_curve
 from .figures import (
-    DOUBLE_COLUMN,
     LABEL_SIZE,
     NOTE_SIZE,
-    SINGLE_COLUMN,
     add_colour_bar,
     decades,
     dress,
-    new_figure,
+    figure_for,
     unit_label,
     whole_numbers,
 )
@@ -110,7 +108,7 @@ def intensity_map(
     norm = _norm(result, series, scale, gamma_max)
     count = len(series.branches)
     shown = None if curve is None else check_curve(curve, series.along, branches)
-    figure = figure or new_figure(SINGLE_COLUMN if count == 1 else DOUBLE_COLUMN, 65 if shown is None else 90)
+    figure = figure_for(figure, count, 65 if shown is None else 90)
     if branches == "panels" or count == 1:
         heights = [3] if shown is None else [1, 3]
         rows = figure.subplots(

@@ -12,13 +12,11 @@ from ..peaks import Processes, Tracks
 from ..series import Selection, Series, arrange
 from ..spectrum import FloatArray
 from .figures import (
-    DOUBLE_COLUMN,
     LABEL_SIZE,
     NOTE_SIZE,
-    SINGLE_COLUMN,
     decades,
     dress,
-    new_figure,
+    figure_for,
     unit_label,
     whole_numbers,
 )
@@ -66,7 +64,7 @@ def processes(
     if not isinstance(table, Processes):
         raise InvalidInput(f"processes() takes the Processes of integrate_processes, got {type(table).__name__}")
     series = arrange(table.campaign.coordinates, len(table), along, spectra)
-    figure = figure or new_figure(SINGLE_COLUMN if len(series.branches) == 1 else DOUBLE_COLUMN, 60)
+    figure = figure_for(figure, len(series.branches), 60)
     panels = figure.subplots(1, len(series.branches), sharey=True, squeeze=False)[0]
     for ax, branch in zip(panels, series.branches, strict=True):
         for k, name in enumerate(table.names):
@@ -104,7 +102,7 @@ def tracks(table: Tracks, *, figure: Figure | SubFigure | None = None) -> Figure
     if not isinstance(table, Tracks):
         raise InvalidInput(f"tracks() takes the Tracks of track_peaks, got {type(table).__name__}")
     branches, peaks = table.series.branches, table.peaks
-    figure = figure or new_figure(SINGLE_COLUMN if len(branches) == 1 else DOUBLE_COLUMN, 95)
+    figure = figure_for(figure, len(branches), 95)
     panels = figure.subplots(2, len(branches), sharex="col", sharey="row", squeeze=False)
     for track, column in enumerate(table.branch):
         at = table.members(track)

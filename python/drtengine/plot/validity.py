@@ -11,13 +11,11 @@ from ..kk import KkResult
 from ..series import Branch, Selection, Series, arrange, cell_edges
 from ..spectrum import FloatArray
 from .figures import (
-    DOUBLE_COLUMN,
     NOTE_SIZE,
-    SINGLE_COLUMN,
     add_colour_bar,
     decades,
     dress,
-    new_figure,
+    figure_for,
     single_axes,
     whole_numbers,
 )
@@ -135,7 +133,7 @@ def kk_map(
     _check("kk_map", result)
     series = arrange(result.coordinates, len(result), along, spectra)
     count = len(series.branches)
-    figure = figure or new_figure(SINGLE_COLUMN if count == 1 else DOUBLE_COLUMN, 70)
+    figure = figure_for(figure, count, 70)
     grid: Any = figure.subplots(2, count, sharex="col", sharey="row", squeeze=False, height_ratios=(1, 14))
     norm = LogNorm(_LEAST, _MOST, clip=True)
     edges, table = _common_grid(result, series)

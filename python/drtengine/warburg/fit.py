@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import options
-from ..campaign import Campaign, find_problems
+from ..campaign import Campaign
 from ..errors import InvalidInput, Status
-from ..points import explain, select_points, vanishing_points
+from ..points import explain, judge_points
 from ..spectrum import ComplexArray, FloatArray, Spectrum
 from .diffusivity import from_insertion, from_slope, from_thickness, read_known
 from .layer import Layer, find_layer
@@ -123,10 +123,7 @@ def fit_warburg(
     }  # fmt: skip
     known = read_known(len(campaign), quantities)
     f_min, f_max = options.check_limits(f_min, f_max)
-    used, notes = select_points(campaign, f_min, f_max, exclude)
-    status = find_problems(campaign.frequency, campaign.Z, used)
-    zero = vanishing_points(campaign.Z, used).any(axis=1)
-    status[zero & (status == Status.OK)] = Status.ZERO_IMPEDANCE
+    used, status, notes = judge_points(campaign, f_min, f_max, exclude, "modulus")
     few = used.sum(axis=1) < LEAST_POINTS
     status[few & (status == Status.OK)] = Status.TOO_FEW_POINTS
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -75,8 +76,7 @@ def find_layer(x: FloatArray, Z: ComplexArray, noise: Noise) -> tuple[Layer, int
         The layer, fitted to all but the fast end of the run, and the number of points of the whole run.
     """
     omega = x**-2
-    log_tau = np.log(np.geomspace(_FAST_END / omega[0], _SLOW_END / omega[-1], _GRID))
-    shapes = _shape(omega, np.exp(log_tau)[:, None])[0]
+    log_tau, shapes = _shapes(omega.tobytes())
     longest, unexplained = None, 0
     for first in range(x.size - LEAST_POINTS, -1, -1):  # a run holds all shorter ones: where it fails, so do the longer
         best, reduced = _explain(omega, Z, noise, first, log_tau, shapes)
@@ -91,6 +91,14 @@ def find_layer(x: FloatArray, Z: ComplexArray, noise: Noise) -> tuple[Layer, int
     best, reduced = _explain(omega, Z, noise, inner, log_tau, shapes)
     guarded = _fit(omega, Z, noise, inner, best, reduced) if best is not None else None
     return guarded or longest, x.size - longest.first
+
+
+@lru_cache(maxsize=8)  # spectra of a campaign share their frequencies
+def _shapes(omega: bytes) -> tuple[FloatArray, ComplexArray]:
+    """Give a grid of ln tau and the shapes of layers on it [tau, point]."""
+    here = np.frombuffer(omega)
+    log_tau = np.log(np.geomspace(_FAST_END / here[0], _SLOW_END / here[-1], _GRID))
+    return log_tau, _shape(here, np.exp(log_tau)[:, None])
 
 
 def _worst(points: int) -> float:
@@ -113,7 +121,7 @@ def _explain(
     best, spacing = log_tau[inside[lowest]], log_tau[1] - log_tau[0]
     for _ in range(_ZOOMS):
         grid = best + spacing * _NEAR
-        misfits = _project(_shape(omega, np.exp(grid)[:, None])[0], Z, weights)
+        misfits = _project(_shape(omega, np.exp(grid)[:, None]), Z, weights)
         best, spacing = grid[np.argmin(misfits)], spacing * (_NEAR[1] - _NEAR[0])
     return float(best), float(misfits.min()) / variance
 
@@ -124,7 +132,7 @@ def _fit(omega: FloatArray, Z: ComplexArray, noise: Noise, first: int, best: flo
     weights = 1 / np.abs(Z)
     variance = float(noise.variance(np.array([first]), np.array([first + Z.size]))[0])
     tau = float(np.exp(best))
-    shape, slope = _shape(omega, np.array(tau))
+    shape, slope = _shape(omega, np.array(tau)), _slope(omega, np.array(tau))
     columns = [np.ones_like(Z), np.full_like(Z, -1j), shape]
     a, b, R = np.linalg.lstsq(_real(columns, weights), _real([Z], weights)[:, 0], rcond=None)[0]
     if R * np.max(np.abs(shape) * weights) < _LEAST_SHARE:
@@ -146,11 +154,17 @@ def _fit(omega: FloatArray, Z: ComplexArray, noise: Noise, first: int, best: flo
     return Layer(first, *map(float, numbers))
 
 
-def _shape(omega: FloatArray, tau: FloatArray) -> tuple[ComplexArray, ComplexArray]:
-    """coth(u)/u and its derivative with respect to ln tau."""
+def _shape(omega: FloatArray, tau: FloatArray) -> ComplexArray:
+    """coth(u)/u."""
+    u = np.sqrt(1j * omega * tau)
+    return np.asarray(1 / np.tanh(u) / u)
+
+
+def _slope(omega: FloatArray, tau: FloatArray) -> ComplexArray:
+    """Derive coth(u)/u with respect to ln tau."""
     u = np.sqrt(1j * omega * tau)
     coth = 1 / np.tanh(u)
-    return coth / u, 0.5 - 0.5 * (coth**2 + coth / u)
+    return np.asarray(0.5 - 0.5 * (coth**2 + coth / u))
 
 
 def _real(columns: list[ComplexArray], weights: FloatArray) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -91,19 +92,33 @@ class Noise:
 
 def estimate_noise(x: FloatArray, Z: ComplexArray) -> Noise:
     """Estimate the noise of a spectrum of at least six points, by falling frequency."""
-    log_x = np.log(x)
-    segments = np.lib.stride_tricks.sliding_window_view(log_x, _NOISE_POINTS)
     scale = np.abs(Z)[_NOISE_POINTS // 2 - 1 : Z.size - _NOISE_POINTS // 2]
     values = np.lib.stride_tricks.sliding_window_view(Z, _NOISE_POINTS) / scale[:, None]
-    centred = segments - segments.mean(axis=1, keepdims=True)
-    centred /= np.abs(centred).max(axis=1, keepdims=True)
-    basis = np.linalg.qr(np.stack([centred**k for k in range(_NOISE_TERMS)], axis=2))[0]
+    basis = _cubics(x.tobytes())
     fit = np.einsum("snk,smk,sm->sn", basis, basis, values)
     degrees = 2 * (_NOISE_POINTS - _NOISE_TERMS)
     variances = (np.abs(values - fit) ** 2).sum(axis=1) / degrees
     median_of_chi2 = degrees * (1 - 2 / (9 * degrees)) ** 3 / degrees  # of one degree of freedom, Wilson and Hilferty
     overall = max(np.sqrt(np.median(variances) / median_of_chi2), _LEAST_NOISE)
     return Noise(float(overall), np.concatenate([[0.0], np.cumsum(variances)]))
+
+
+@lru_cache(maxsize=8)  # spectra of a campaign share their frequencies
+def _cubics(x: bytes) -> FloatArray:
+    """Orthogonal cubics in ln x through all runs of points [segment, point, term]."""
+    segments = np.lib.stride_tricks.sliding_window_view(np.log(np.frombuffer(x)), _NOISE_POINTS)
+    centred = segments - segments.mean(axis=1, keepdims=True)
+    centred /= np.abs(centred).max(axis=1, keepdims=True)
+    return np.linalg.qr(np.stack([centred**k for k in range(_NOISE_TERMS)], axis=2))[0]
+
+
+@lru_cache(maxsize=8)
+def _wide(x: bytes) -> tuple[IntArray, IntArray]:
+    """First point, and the one past the last, of all windows of enough points and span."""
+    here = np.frombuffer(x)
+    first, stop = np.triu_indices(here.size + 1, LEAST_POINTS)
+    wide = here[stop - 1] >= here[first] * np.sqrt(_LEAST_SPAN)
+    return first[wide], stop[wide]
 
 
 def find_line(x: FloatArray, Z: ComplexArray, noise: Noise) -> Line | None:
@@ -127,10 +142,10 @@ def find_line(x: FloatArray, Z: ComplexArray, noise: Noise) -> Line | None:
         None where no run of points is straight, of equal slopes, and long enough to say so.
     """
     windows = _Windows.promising(x, Z, noise)
-    if windows.first.size == 0:
+    if windows.first.size == 0 or not windows.fair.any():
         return None
-    return _longest(x, Z, noise, windows, windows.sound(windows.reduced)) or _longest(
-        x, Z, noise, windows, windows.sound(windows.reduced_free)
+    return _longest(x, Z, noise, windows, windows.fair & (windows.reduced <= windows.low_misfit)) or _longest(
+        x, Z, noise, windows, windows.fair & (windows.reduced_free <= windows.low_misfit)
     )
 
 
@@ -179,27 +194,23 @@ class _Windows:
 
     first: IntArray
     stop: IntArray
-    base: FloatArray
-    u_base: FloatArray
-    difference: FloatArray
-    u_difference: FloatArray
-    curvature: FloatArray
-    u_curvature: FloatArray
-    reduced: FloatArray
-    reduced_free: FloatArray
+    sums: _Sums
+    variance: FloatArray
+    unit: float
+    """Of x in the sums."""
+    reach: FloatArray
+    """Of the windows in x, in units."""
 
     @classmethod
     def promising(cls, x: FloatArray, Z: ComplexArray, noise: Noise) -> _Windows:
         """All windows of enough points and span whose slopes may pass: most fall here, before the costly fits."""
-        first, stop = np.triu_indices(x.size + 1, LEAST_POINTS)
-        wide = x[stop - 1] >= x[first] * np.sqrt(_LEAST_SPAN)
-        first, stop = first[wide], stop[wide]
+        first, stop = _wide(x.tobytes())
         slopes, u_slope = _Sums(x / np.median(x), Z, first, stop).slopes()
         u_slope = u_slope * np.sqrt(noise.variance(first, stop))
         sigma, u_difference = slopes.mean(axis=0), np.sqrt(2) * u_slope
         with np.errstate(divide="ignore", invalid="ignore"):
             difference, u_difference = np.abs(slopes[0] - slopes[1]) / sigma, u_difference / sigma
-        # the limits of `sound`, a little wider, as these sums round otherwise
+        # the limits of `fair`, a little wider, as these sums round otherwise
         may = (sigma > 0) & (u_slope / np.sqrt(2) <= _MARGIN * LARGEST_ERROR * sigma)
         may &= u_difference <= _MARGIN * LARGEST_DIFFERENCE_ERROR
         may &= difference <= _MARGIN * np.maximum(MOST_DIFFERENCE, DOUBT * u_difference)
@@ -209,50 +220,129 @@ class _Windows:
     def over(cls, x: FloatArray, Z: ComplexArray, noise: Noise, first: IntArray, stop: IntArray) -> _Windows:
         """Fit lines, and lines with more freedom beside them, from running sums."""
         unit = float(np.median(x))
-        sums = _Sums(x / unit, Z, first, stop)
-        variance = noise.variance(first, stop)
-        base, inverse, misfit = sums.fit((*_INTERCEPTS, _SLOPE))
-        errors = np.sqrt(np.einsum("kii->ki", inverse) * variance[:, None])
-        slope = np.abs(base[:, 2])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            apart, inverse, _ = sums.fit((*_INTERCEPTS, _SLOPE, _DIFFERENCE))
-            difference, u_difference = apart[:, 3] / slope, np.sqrt(inverse[:, 3, 3] * variance) / slope
-            bent, inverse, _ = sums.fit((*_INTERCEPTS, _SLOPE, *_CURVATURES))
-            *_, misfit_free = sums.fit((*_INTERCEPTS, _SLOPE, _DIFFERENCE, *_CURVATURES))
-            reach = (2 * (x[stop - 1] - x[first]) / unit / slope)[:, None]
-            curvature = bent[:, 3:] * reach
-            u_curvature = np.sqrt(np.einsum("kii->ki", inverse)[:, 3:] * variance[:, None]) * reach
-        in_units = np.array([1.0, 1.0, 1 / unit])
-        degrees = 2 * (stop - first) - 3
-        return cls(
-            first, stop, base * in_units, errors * in_units, difference, u_difference, curvature, u_curvature,
-            misfit / degrees / variance, misfit_free / np.maximum(degrees - 3, 1) / variance,
-        )  # fmt: skip
+        reach = 2 * (x[stop - 1] - x[first]) / unit
+        return cls(first, stop, _Sums(x / unit, Z, first, stop), noise.variance(first, stop), unit, reach)
 
-    def sound(self, reduced: FloatArray) -> BoolArray:
-        """Whether a window is a Warburg line as far as the noise lets one tell, and it lets one tell enough."""
-        sigma, u_sigma = self.base[:, 2], self.u_base[:, 2]
-        spread = DOUBT * np.sqrt(2 / (2 * (self.stop - self.first) - 3))
-        equal = np.abs(self.difference) <= np.maximum(MOST_DIFFERENCE, DOUBT * self.u_difference)
+    @cached_property
+    def _line(self) -> tuple[FloatArray, ...]:
+        return self.sums.fit((*_INTERCEPTS, _SLOPE))
+
+    @cached_property
+    def _apart(self) -> tuple[FloatArray, ...]:
+        return self.sums.fit((*_INTERCEPTS, _SLOPE, _DIFFERENCE))
+
+    @cached_property
+    def _bent(self) -> tuple[FloatArray, ...]:
+        return self.sums.fit((*_INTERCEPTS, _SLOPE, *_CURVATURES))
+
+    @property
+    def _in_units(self) -> FloatArray:
+        return np.array([1.0, 1.0, 1 / self.unit])
+
+    @property
+    def _slope(self) -> FloatArray:
+        return np.abs(self._line[0][:, 2])
+
+    @property
+    def _degrees(self) -> IntArray:
+        return 2 * (self.stop - self.first) - 3
+
+    @property
+    def base(self) -> FloatArray:
+        """Intercepts and sigma [window, 3]."""
+        return self._line[0] * self._in_units
+
+    @property
+    def u_base(self) -> FloatArray:
+        """Their standard errors by the noise."""
+        return np.asarray(np.sqrt(np.einsum("kii->ki", self._line[1]) * self.variance[:, None]) * self._in_units)
+
+    @property
+    def difference(self) -> FloatArray:
+        """Relative difference of the slopes [window]."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self._apart[0][:, 3] / self._slope
+
+    @property
+    def u_difference(self) -> FloatArray:
+        """Its standard error by the noise."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.sqrt(self._apart[1][:, 3, 3] * self.variance) / self._slope
+
+    @property
+    def curvature(self) -> FloatArray:
+        """Relative change of the slopes of Z' and -Z'' over the window [window, part]."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self._bent[0][:, 3:] * (self.reach / self._slope)[:, None]
+
+    @property
+    def u_curvature(self) -> FloatArray:
+        """Their standard errors by the noise."""
+        errors = np.sqrt(np.einsum("kii->ki", self._bent[1])[:, 3:] * self.variance[:, None])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(errors * (self.reach / self._slope)[:, None])
+
+    @property
+    def reduced(self) -> FloatArray:
+        """Misfit of the line relative to the noise [window]."""
+        return self._line[2] / self._degrees / self.variance
+
+    @property
+    def reduced_free(self) -> FloatArray:
+        """Misfit of a line that may bend and differ between the parts."""
+        *_, misfit = self.sums.fit((*_INTERCEPTS, _SLOPE, _DIFFERENCE, *_CURVATURES))
+        return misfit / np.maximum(self._degrees - 3, 1) / self.variance
+
+    @cached_property
+    def fair(self) -> BoolArray:
+        """Whether a window is a Warburg line as far as the noise lets one tell, and it lets one tell enough.
+
+        Apart from the misfit.
+        """
+        sigma, difference, u_difference = self.base[:, 2], self.difference, self.u_difference
+        equal = np.abs(difference) <= np.maximum(MOST_DIFFERENCE, DOUBT * u_difference)
+        told = (self.u_base[:, 2] <= LARGEST_ERROR * sigma) & (u_difference <= LARGEST_DIFFERENCE_ERROR)
+        fair = np.asarray((sigma > 0) & equal & told)
+        if not fair.any():
+            return fair
         straight = np.abs(self.curvature) <= np.maximum(MOST_CURVATURE, DOUBT * self.u_curvature)
-        told = (u_sigma <= LARGEST_ERROR * sigma) & (self.u_difference <= LARGEST_DIFFERENCE_ERROR)
-        return np.asarray((sigma > 0) & equal & straight.all(axis=1) & told & (reduced <= 1 + spread))
+        return np.asarray(fair & straight.all(axis=1))
+
+    @property
+    def low_misfit(self) -> FloatArray:
+        """Reduced misfit that noise may still make [window]."""
+        return np.asarray(1 + DOUBT * np.sqrt(2 / self._degrees))
 
 
 class _Sums:
     """Normal equations of models that are linear in powers of x, for all windows, with weights 1/|Z|."""
 
     def __init__(self, x: FloatArray, Z: ComplexArray, first: IntArray, stop: IntArray) -> None:
-        weights = 1 / np.abs(Z) ** 2
+        self._x, self._Z, self._weights, self._first, self._stop = x, Z, 1 / np.abs(Z) ** 2, first, stop
 
-        def within(values: FloatArray) -> FloatArray:
-            running = np.concatenate([[0.0], np.cumsum(values)])
-            return np.asarray(running[stop] - running[first])
+    def _within(self, values: FloatArray) -> FloatArray:
+        running = np.concatenate([[0.0], np.cumsum(values)])
+        return np.asarray(running[self._stop] - running[self._first])
 
-        self.powers = [within(weights * x**p) for p in range(5)]
-        self.real = [within(weights * x**p * Z.real) for p in range(3)]
-        self.imag = [within(-weights * x**p * Z.imag) for p in range(3)]
-        self.total = within(weights * np.abs(Z) ** 2)
+    @cached_property
+    def powers(self) -> list[FloatArray]:
+        """Of x, from 0 on."""
+        return [self._within(self._weights * self._x**p) for p in range(5)]
+
+    @cached_property
+    def real(self) -> list[FloatArray]:
+        """Of x, times Z'."""
+        return [self._within(self._weights * self._x**p * self._Z.real) for p in range(3)]
+
+    @cached_property
+    def imag(self) -> list[FloatArray]:
+        """Of x, times -Z''."""
+        return [self._within(-self._weights * self._x**p * self._Z.imag) for p in range(3)]
+
+    @cached_property
+    def total(self) -> FloatArray:
+        """Of the squares."""
+        return self._within(self._weights * np.abs(self._Z) ** 2)
 
     def slopes(self) -> tuple[FloatArray, FloatArray]:
         """Slopes of Z' and of -Z'' on their own [part, window], and their standard error at unit variance [window]."""
@@ -267,8 +357,9 @@ class _Sums:
         normal, right = np.empty((count, size, size)), np.empty((count, size))
         for i, ((re, p), (im, q)) in enumerate(terms):
             right[:, i] = re * self.real[p] + im * self.imag[q]
-            for k, ((re_k, p_k), (im_k, q_k)) in enumerate(terms):
-                normal[:, i, k] = re * re_k * self.powers[p + p_k] + im * im_k * self.powers[q + q_k]
+            for k, ((re_k, p_k), (im_k, q_k)) in enumerate(terms[: i + 1]):
+                both = re * re_k * self.powers[p + p_k] + im * im_k * self.powers[q + q_k]
+                normal[:, i, k] = normal[:, k, i] = both
         scale = 1 / np.sqrt(np.einsum("kii->ki", normal))
         both = scale[:, :, None] * scale[:, None, :]
         inverse = np.linalg.inv(normal * both + 1e-14 * np.eye(size))
