@@ -32,7 +32,7 @@ void GrowingSystems::fill_rows(Index begin) {
 }
 
 void GrowingSystems::start(Index n) {
-  std::fill(sign_.begin(), sign_.end(), 1.0);
+  std::ranges::fill(sign_, 1.0);
   n_done_ = 0;
   resize(n);
   n_start_ = n_;

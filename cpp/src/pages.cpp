@@ -3,7 +3,7 @@
 #if defined(__linux__)
 #include <sys/mman.h>
 
-#include <cstdint>
+#include <memory>
 #endif
 
 namespace drtengine {
@@ -11,11 +11,13 @@ namespace drtengine {
 RowMatrix large_matrix(Index rows, Index cols) {
   RowMatrix matrix(rows, cols);
 #if defined(__linux__)
-  constexpr std::uintptr_t kHugePage = std::uintptr_t{1} << 21;
-  const auto begin = (reinterpret_cast<std::uintptr_t>(matrix.data()) + kHugePage - 1) / kHugePage * kHugePage;
-  const auto end = reinterpret_cast<std::uintptr_t>(matrix.data() + matrix.size()) / kHugePage * kHugePage;
-  // a hint: where it is not taken, nothing is lost
-  if (end > begin) static_cast<void>(madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE));
+  constexpr std::size_t kHugePage = std::size_t{1} << 21;
+  void* begin = matrix.data();
+  std::size_t bytes = static_cast<std::size_t>(matrix.size()) * sizeof(double);
+  if (std::align(kHugePage, kHugePage, begin, bytes) != nullptr) {
+    // a hint: where it is not taken, nothing is lost
+    static_cast<void>(madvise(begin, bytes / kHugePage * kHugePage, MADV_HUGEPAGE));
+  }
 #endif
   return matrix;
 }

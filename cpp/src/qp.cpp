@@ -17,7 +17,7 @@ constexpr int kPatience = 3;  // rounds without fewer offenders before they chan
 // kept where so large a part of a set changes that this is cheaper, as in the first round.
 constexpr int kFirstRounds = 1, kRounds = 3;
 constexpr Index kFewChanges = 4;      // times their number is at most the size of the set
-constexpr int kMaxPasses = 125;       // then pivoting gives up
+constexpr int kMaxPasses = 250;       // then pivoting gives up
 constexpr Index kNone = -1;           // a row that is no unknown's
 constexpr double kWiden = 0.1;        // of the largest unknown: what counts as small beside a negative one
 constexpr double kTolerance = 1e-13;  // of the largest unknown: where the monotone solver takes it for zero
