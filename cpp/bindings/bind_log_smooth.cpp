@@ -3,6 +3,7 @@
 
 #include "drtengine/log_band.hpp"
 #include "drtengine/log_smooth.hpp"
+#include "drtengine/log_sums.hpp"
 
 namespace drtengine::bindings {
 namespace {
@@ -55,6 +56,14 @@ py::dict smooth_bands(const py::dict& problem, const DoubleArray& relief, const 
   return out;
 }
 
+py::array_t<double> deviations_of_sums(const DoubleArray& kernel, const DoubleArray& scale, const DoubleArray& gamma,
+                                       const DoubleArray& sums, const DoubleArray& precision, double h) {
+  const MatrixMap kernel_view = matrix_of(kernel), sums_view = matrix_of(sums);
+  const VectorMap scale_view = vector_of(scale), gamma_view = vector_of(gamma), precision_view = vector_of(precision);
+  return to_numpy(
+      without_gil([&] { return sum_deviations(kernel_view, scale_view, gamma_view, sums_view, precision_view, h); }));
+}
+
 }  // namespace
 
 void register_log_smooth(py::module_& m) {
@@ -62,6 +71,7 @@ void register_log_smooth(py::module_& m) {
   m.def("fit_log", &fit_smooth, "problem"_a, "weights"_a);
   m.def("find_bands", &smooth_bands, "problem"_a, "relief"_a, "functionals"_a, "kind"_a, "level"_a, "noise_model"_a,
         "seed"_a);
+  m.def("sum_deviations", &deviations_of_sums, "kernel"_a, "scale"_a, "gamma"_a, "sums"_a, "precision"_a, "h"_a);
 }
 
 }  // namespace drtengine::bindings

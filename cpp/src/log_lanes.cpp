@@ -31,7 +31,6 @@ constexpr double kSmallestNoise2 = 1e-14;  // of the mean square of the data: no
 constexpr double kLargestPrecision = 1e8;
 constexpr double kSmoothing = 2;    // nodes: over which local differences are averaged
 constexpr double kShrinkage = 0.1;  // of local precisions towards their geometric mean
-constexpr double kAnchor = 1e-6;  // precision of u about the mean of its start: gamma may vanish, and H stays definite
 constexpr double kLowestLog = -80, kHighestLog = 60;
 
 // out[i] = sum_k M(i, k) in[k], lane by lane. M has whole blocks of rows.

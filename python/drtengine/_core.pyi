@@ -126,6 +126,9 @@ def fit_log(problem: Problem, weights: list[Float]) -> LogSolution: ...
 def find_bands(
     problem: Problem, relief: Float, functionals: Float, kind: int, level: float, noise_model: bool, seed: int
 ) -> BandSolution: ...
+def sum_deviations(
+    kernel: Float, scale: Float, gamma: Float, sums: Float, precision: Float, h: float
+) -> Float: ...  # [sum]
 def sample_log(
     problem: Problem,
     functionals: Float,  # [node, functional]

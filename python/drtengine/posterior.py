@@ -30,13 +30,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ._native import core
 from .bands import half_width, log_normal
 from .campaign import frequency_grids
 from .choice import cell_edges
 from .design import free_columns, stack_parts, stacked_weights
 from .errors import Status
 from .result import DrtResult
-from .smooth import SMOOTH, hats, log_curvature, log_precision
+from .smooth import SMOOTH, hats
 from .spectrum import BoolArray, ComplexArray, FloatArray, IntArray
 
 _TINY = np.finfo(float).tiny
@@ -58,8 +59,6 @@ class Share(NamedTuple):
 INTEGRAL, POINT, PLACE = Share(1.0, 50.0), Share(0.3, 10.0), Share(0.0, 3.0)
 """Of a resistance, of gamma at a tau, of the tau of a maximum."""
 
-_ROUNDING = 1e-12
-"""Added to a precision whose diagonal is one, so that data without noise do not make it indefinite."""
 _BROADER = 1.5
 """Nodes by which gamma of elements is broadened to be taken for smooth: the standard deviation of a normal."""
 
@@ -243,7 +242,9 @@ class _Linearized:
         fitted = np.repeat([part != "imaginary", part != "real"], f.size)
         free = _free_columns(f, result.options)
         kernel = stack_parts(np.concatenate([hats(result.tau).kernel(f), free], axis=1).T).T[fitted]
-        self._kernel = kernel[:, kernel.any(axis=0)]  # without free unknowns that the fitted part does not see
+        self._kernel = np.ascontiguousarray(
+            kernel[:, kernel.any(axis=0)]
+        )  # without free unknowns that the fitted part does not see
         weights = weights[:, fitted]
         positive = weights > 0
         log_mean = np.log(weights, where=positive, out=np.zeros_like(weights)).sum(axis=1) / positive.sum(axis=1)
@@ -254,22 +255,8 @@ class _Linearized:
 
     def deviations(self, k: int, gamma: FloatArray, sums: FloatArray, freer: FloatArray) -> FloatArray:
         """Give the standard uncertainties of sums of the k-th gamma, with priors that are `freer` times weaker."""
-        from scipy.linalg import solve_triangular
-
-        n, u = gamma.size, np.empty(len(sums))
-        curvature = log_curvature(self._kernel * self._scale[k, :, None], gamma)
-        slopes = np.zeros((len(curvature), len(sums)))
-        slopes[:n] = (sums * gamma).T  # a sum is linear in gamma, so that of ln(gamma) is carried over
-        for weaker in np.unique(freer):
-            H = curvature.copy()
-            H[:n, :n] += log_precision(n, self._lambda[k] / weaker, self._h)
-            own, size = freer == weaker, np.sqrt(np.diagonal(H))
-            H /= np.multiply.outer(size, size)
-            H[np.diag_indices_from(H)] += _ROUNDING
-            scaled = slopes[:, own] / size[:, None]
-            lower = solve_triangular(np.linalg.cholesky(H), scaled, lower=True, check_finite=False)
-            u[own] = np.linalg.norm(lower, axis=0)
-        return u
+        sums, precision = np.ascontiguousarray(sums), self._lambda[k] / freer
+        return core.sum_deviations(self._kernel, self._scale[k], gamma, sums, precision, self._h)
 
 
 def _ridge_posteriors(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,11 +22,6 @@ SMOOTH = ("log", "joint")
 
 CANDIDATES = ("modulus", "unit")
 """Weights that the evidence chooses from where none are given."""
-
-END_SLOPE_ERROR = 0.5
-"""How well d ln(gamma) / d ln(tau) is known beforehand at the ends of the nodes (kEndSlopeError of the core)."""
-ANCHOR = 1e-6
-"""Precision of ln(gamma) about its start (kAnchor of the core)."""
 
 _UNEVEN = 1e-6
 """Differences of ln(tau) may vary by this much, relative to the largest."""
@@ -117,37 +111,3 @@ def monotone_between_nodes(tau: FloatArray, gamma: FloatArray, at: FloatArray) -
         x = np.clip(np.log(at), np.log(tau[0]), np.log(tau[-1]))
         values[known] = np.where(inside, PchipInterpolator(np.log(tau), gamma[known], axis=1)(x), 0.0)
     return values
-
-
-def log_curvature(A: FloatArray, gamma: FloatArray) -> FloatArray:
-    """Give what the data know of ln(gamma) at the nodes and of the free unknowns, by Gauss and Newton.
-
-    Parameters
-    ----------
-    A : ndarray, shape [row, node + free unknown]
-        Kernel in units of the noise of each row.
-    gamma : ndarray, shape [node]
-
-    Returns
-    -------
-    ndarray, shape [node + free unknown] twice
-    """
-    J = A.copy()
-    J[:, : gamma.size] *= gamma
-    return np.asarray(J.T @ J)
-
-
-@lru_cache(maxsize=8)
-def _differences(n: int, h: float) -> FloatArray:
-    D = np.diff(np.eye(n), 2, axis=0) * h**-1.5
-    gram: FloatArray = D.T @ D
-    gram.flags.writeable = False
-    return gram
-
-
-def log_precision(n: int, lambda_: float, h: float) -> FloatArray:
-    """Give the precision of ln(gamma) at n nodes `h` apart in ln(tau): second differences, and slopes at the ends."""
-    P: FloatArray = lambda_ * _differences(n, h) + ANCHOR * np.eye(n)
-    for i in (0, n - 2):
-        P[i : i + 2, i : i + 2] += np.array([[1, -1], [-1, 1]]) / (h * END_SLOPE_ERROR) ** 2
-    return P

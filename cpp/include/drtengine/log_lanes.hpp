@@ -21,6 +21,8 @@ namespace drtengine {
 // A closed spectrum falls off to both sides about like this, d ln(gamma) / d ln(tau), give or take the error.
 inline constexpr double kEndSlope = 0.8, kEndSlopeError = 0.5;
 inline constexpr double kEndPrecision = 1 / (kEndSlopeError * kEndSlopeError);
+// Precision of u about the mean of its start: gamma may vanish, and H stays definite.
+inline constexpr double kAnchor = 1e-6;
 
 // Values averaged over neighbouring nodes with Gaussian weights, before local precisions are made of them;
 // beyond the ends the last value goes on.
