@@ -14,9 +14,10 @@ namespace {
 
 constexpr int kPatience = 3;  // rounds without fewer offenders before they change sides one by one
 // Systems grow for so many rounds before they are set up anew, with others of like size. They are not
-// kept where so large a part of a set changes that this is cheaper, as in the first round.
+// kept where that is cheaper: in the first round, and where a large part of a set changes or the zeros are few.
 constexpr int kFirstRounds = 1, kRounds = 3;
-constexpr Index kFewChanges = 4;      // times their number is at most the size of the set
+constexpr Index kFewChanges = 4;  // times their number is at most the size of the set
+constexpr Index kFewZeros = 28;
 constexpr int kMaxPasses = 250;       // then pivoting gives up
 constexpr Index kNone = -1;           // a row that is no unknown's
 constexpr double kWiden = 0.1;        // of the largest unknown: what counts as small beside a negative one
@@ -294,7 +295,8 @@ PoolMask PivotPool::pivot(const Matrices& Q, double* y, std::span<const Index> s
         exchange_worst(Q[p], own_y, problem);
       }
       const Index changes = n_entering_ + n_leaving_;
-      if (round + 1 == rounds || kFewChanges * changes > static_cast<Index>(set(problem).size())) {
+      const auto size = static_cast<Index>(set(problem).size());
+      if (round + 1 == rounds || kFewChanges * changes > size || (side_ == Side::kZeros && size < kFewZeros)) {
         open &= ~(1u << lane);
         continue;
       }
