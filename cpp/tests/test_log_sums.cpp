@@ -30,9 +30,9 @@ TEST_CASE("deviations of sums are those of the inverse of the whole precision") 
     Matrix H = J.transpose() * J;
     H.topLeftCorner(n, n) += precision[i] * second.transpose() * second + kEndPrecision * first.transpose() * first +
                              kAnchor * Matrix::Identity(n, n);
-    Matrix s = Matrix::Zero(n + free, 1);
-    s.topRows(n) = sums.row(i).transpose().cwiseProduct(gamma);
-    const double variance = (s.transpose() * least_squares(H, s)).value();
+    Vector s = Vector::Zero(n + free);
+    s.head(n) = sums.row(i).transpose().cwiseProduct(gamma);
+    const double variance = s.dot(least_squares(H.cast<Real>(), s.cast<Real>()).cast<double>());
     CHECK(found[i] == within(std::sqrt(variance), 1e-9 * std::sqrt(variance)));
   }
 }
