@@ -1,28 +1,17 @@
 #include "drtengine/element_fit.hpp"
 
 #include "drtengine/elements.hpp"
+#include "element_examples.hpp"
 #include "support.hpp"
-
-#include <complex>
 
 namespace drtengine::testing {
 namespace {
 
-using Complex = std::complex<Real>;
-
-Vector frequencies() { return 2 * std::numbers::pi * log_spaced(1e5, 1e-2, 71); }
-
 // Re and Im in turn.
-RealVector impedance(const ElementSum& sum, const ElementModel& model, const Vector& omega) {
+RealVector stacked_impedance(const ElementSum& sum, const ElementModel& model, const Vector& omega) {
   RealVector Z(2 * omega.size());
   for (Index i = 0; i < omega.size(); ++i) {
-    const Complex s(0, Real{omega[i]});
-    Complex z = Real{sum.value[kRInf]} + s * Real{sum.value[kInductance] * model.series_unit()[kInductance]} +
-                Real{sum.value[kElastance] * model.series_unit()[kElastance]} / s;
-    for (Index k = 0; k < sum.count; ++k) {
-      const Complex q = std::pow(s * std::exp(Real{sum.at(k, kLogTau)}), Real{sum.at(k, kA)});
-      z += std::exp(Real{sum.at(k, kLogR)}) / std::pow(Real{1} + q, Real{sum.at(k, kB)});
-    }
+    const Complex z = impedance(sum, model, Real{omega[i]});
     Z[2 * i] = z.real();
     Z[2 * i + 1] = z.imag();
   }
@@ -30,18 +19,9 @@ RealVector impedance(const ElementSum& sum, const ElementModel& model, const Vec
 }
 
 RowMatrix noisy(const ElementSum& sum, const ElementModel& model, const Vector& omega, double noise, Random& random) {
-  RowMatrix Z = impedance(sum, model, omega).cast<double>().transpose();
+  RowMatrix Z = stacked_impedance(sum, model, omega).cast<double>().transpose();
   for (Index r = 0; r < Z.cols(); ++r) Z(0, r) *= 1 + noise * random.uniform(-1, 1);
   return Z;
-}
-
-ElementSum three_elements() {
-  ElementSum sum;
-  sum.value = {10, 0.3, 0.7};
-  sum.add(Kind::kZarc, 3, -8, 0.8, 1);
-  sum.add(Kind::kColeDavidson, 2.5, -4, 1, 0.4);
-  sum.add(Kind::kHavriliakNegami, 4, 1, 0.7, 0.6);
-  return sum;
 }
 
 ElementSum in_unit(ElementSum sum, double unit) {
@@ -67,7 +47,8 @@ TEST_CASE(
   REQUIRE(fit.inner.count() == 3 + 3 + 3 + 4);
   const Real m = 2 * 71, sigma2 = fit.rss / (m - 13);
   CHECK(fit.sigma2 == within(sigma2, 1e-12));
-  const RealVector left = Z.row(0).transpose().cast<Real>() / Real{fitter.unit()} - impedance(fit.sum, model, omega);
+  const RealVector left =
+      Z.row(0).transpose().cast<Real>() / Real{fitter.unit()} - stacked_impedance(fit.sum, model, omega);
   CHECK(fit.rss == within(left.squaredNorm(), 1e-9));
 
   std::vector<Index> shapes, series;
@@ -79,7 +60,7 @@ TEST_CASE(
     ElementSum up = fit.sum, down = fit.sum;
     up.value[static_cast<std::size_t>(j)] += 1e-5;
     down.value[static_cast<std::size_t>(j)] -= 1e-5;
-    J.col(column++) = (impedance(up, model, omega) - impedance(down, model, omega)) / Real{2e-5};
+    J.col(column++) = (stacked_impedance(up, model, omega) - stacked_impedance(down, model, omega)) / Real{2e-5};
   }
   RealMatrix curvature = J.transpose() * J / sigma2;
   const Real bic = -log_det(curvature(series, series)) / 2 - 10 * std::log(m) / 2;
