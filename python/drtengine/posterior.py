@@ -201,11 +201,7 @@ def _smooth_posteriors(
     Z = np.ascontiguousarray(result.Z[np.ix_(rows, points)])
     linear = _Linearized(result, rows, points, stacked_weights(rule, Z, rows, points))
     for k, i in enumerate(rows):
-
-        def deviations(sums: FloatArray, freer: FloatArray, k: int = k, i: int = i) -> FloatArray:
-            return linear.deviations(k, result.gamma[i], sums, freer)
-
-        yield int(i), _Posterior(deviations)
+        yield int(i), _Posterior(partial(linear.deviations, k, result.gamma[i]))
 
 
 def _element_posteriors(result: DrtResult, rows: IntArray, points: BoolArray) -> Iterator[tuple[int, _Posterior]]:
@@ -242,9 +238,8 @@ class _Linearized:
         fitted = np.repeat([part != "imaginary", part != "real"], f.size)
         free = _free_columns(f, result.options)
         kernel = stack_parts(np.concatenate([hats(result.tau).kernel(f), free], axis=1).T).T[fitted]
-        self._kernel = np.ascontiguousarray(
-            kernel[:, kernel.any(axis=0)]
-        )  # without free unknowns that the fitted part does not see
+        seen = kernel.any(axis=0)  # all but free unknowns that the fitted part does not see
+        self._kernel = np.ascontiguousarray(kernel[:, seen])
         weights = weights[:, fitted]
         positive = weights > 0
         log_mean = np.log(weights, where=positive, out=np.zeros_like(weights)).sum(axis=1) / positive.sum(axis=1)
