@@ -21,7 +21,7 @@ constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 constexpr double kTellsZeros = 1e-7;
 // Rounding of x and of the multipliers, and of the gradient, seen from the two sides of the problem.
 constexpr double kZerosTolerance = 1e-13;
-constexpr PivotPool::Tolerance kPositiveTolerance{1e-14, 1e-11};
+constexpr PivotTolerance kPositiveTolerance{1e-14, 1e-11};
 // The search for the lowest score begins at the likelihood's choice among every fifth lambda, goes on
 // in steps of half a decade until the score is so much above the lowest, and narrows down by parabolas.
 constexpr Index kStartStride = 5;
@@ -34,7 +34,8 @@ struct Factor {
   Vector to_modes;             // [mode] c/d from b
   Vector left;                 // [mode] 1 - f
   RowMatrix H, G;              // padded
-  double error;                // of G
+  std::vector<float> rough_G;
+  double error;  // of G
 
   Factor(const Modes& modes, const RowMatrix& gram, const RowMatrix& penalty, const PriorVolume& prior, double at)
       : lambda(at), information(modes.pencil.log_det_H(at) - prior.log_det(at)) {
@@ -51,6 +52,8 @@ struct Factor {
     H = RowMatrix::Zero(n, padded(n));
     H.leftCols(n) = gram + at * penalty;
     error = kEpsilon * H.norm() * inverse.norm();
+    rough_G.resize(static_cast<std::size_t>(n * padded<float>(n)));
+    round_matrix(G.data(), n, rough_G.data());
   }
 };
 
@@ -112,6 +115,8 @@ class EvidenceScores final : public Scores {
       : plan_(plan),
         zeros_(plan.modes.size(), plan.n_basis, Side::kZeros, true),
         positive_(plan.modes.size(), plan.n_basis, Side::kPositive, true),
+        rough_(plan.modes.size(), plan.n_basis, Side::kZeros),
+        rough_Q_(static_cast<std::size_t>(kPool)),
         scaled_(RowMatrix::Zero(kPool, plan.modes.project.stride())),
         unconstrained_(kPool, plan.to_x.stride()),
         y_(kPool, plan.to_x.stride()),
@@ -257,14 +262,16 @@ class EvidenceScores final : public Scores {
   void solve(PoolMask problems, Side side, const Factors& factors, std::array<double, kPool>& score) {
     if (problems == 0) return;
     const bool zeros = side == Side::kZeros;
-    PivotPool& pool = zeros ? zeros_ : positive_;
+    PivotPool<double>& pool = zeros ? zeros_ : positive_;
     for_each(problems, [&, this](Index i) {
       const Factor& own = *factors[static_cast<std::size_t>(i)];
       Q_[static_cast<std::size_t>(i)] = (zeros ? own.G : own.H).data();
+      rough_Q_[static_cast<std::size_t>(i)] = own.rough_G.data();
       const double error = std::max(kZerosTolerance, own.error);
-      tolerance_[static_cast<std::size_t>(i)] = zeros ? PivotPool::Tolerance{error, error} : kPositiveTolerance;
+      tolerance_[static_cast<std::size_t>(i)] = zeros ? PivotTolerance{error, error} : kPositiveTolerance;
       y_.row(i) = (zeros ? unconstrained_ : minus_g_).row(i);
     });
+    if (zeros) rough_.improve_guesses(zeros_, rough_Q_, y_.data(), problems);
     const PoolMask solved = pool.solve(Q_, y_.data(), tolerance_, problems);
     guessed_ = (guessed_ & ~problems) | solved;
     std::array<double, kPool> of_prior;
@@ -280,7 +287,7 @@ class EvidenceScores final : public Scores {
 
   double criterion_of_zeros(Index i, const Factor& factor, double determinants) const {
     double gain = 0;  // mu'x_u
-    const auto& a = zeros_.set(i);
+    const std::span a = zeros_.set(i);
     for (std::size_t k = 0; k < a.size(); ++k) gain += zeros_.values(i)[k] * unconstrained_(i, a[k]);
     return criterion(i, factor, gain,
                      factor.information + determinants + static_cast<double>(a.size()) * std::log(factor.lambda));
@@ -303,11 +310,13 @@ class EvidenceScores final : public Scores {
   const EvidencePlan& plan_;
   Amplitudes amplitudes_;
   const double* noise_ = nullptr;
-  PivotPool zeros_, positive_;
+  PivotPool<double> zeros_, positive_;
+  RoughPivots rough_;
+  PivotPool<float>::Matrices rough_Q_;
   RowMatrix scaled_, unconstrained_;  // c/d [spectrum, mode], x_u [spectrum, unknown]
   RowMatrix y_, minus_g_;             // [spectrum, unknown]: the solver's own, and -A'W^2z
-  PivotPool::Matrices Q_, M_, inverse_M_;
-  std::vector<PivotPool::Tolerance> tolerance_;
+  PivotPool<double>::Matrices Q_, M_, inverse_M_;
+  std::vector<PivotTolerance> tolerance_;
   PoolMask guessed_ = 0, from_positive_ = 0;  // spectra solved for another lambda, and from which side
 };
 

@@ -13,9 +13,6 @@ namespace {
 
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 
-// Entries of H summed at a time: as many accumulators as the registers hold.
-constexpr Index kGramBlock = kVecWidth == 8 ? 24 : 12;
-
 }  // namespace
 
 SharedFactor::SharedFactor(const RowMatrix& rows, const RowMatrix& gram, const RowMatrix& penalty, double lambda)
@@ -27,6 +24,8 @@ SharedFactor::SharedFactor(const RowMatrix& rows, const RowMatrix& gram, const R
   const Matrix G = cholesky.inverse();
   error_ = kEpsilon * H.norm() * G.norm();
   G_tile_ = TileFactor(G);
+  rough_.resize(static_cast<std::size_t>(G.rows() * padded<float>(G.rows())));
+  round_matrix(G_tile_.data(), G.rows(), rough_.data());
   solution_ = TileFactor(multiply(rows, G));
 }
 
@@ -39,7 +38,8 @@ LaneFactor::LaneFactor(const Design& design, bool paired_weights)
       n_blocks_((n_ * (n_ + 1) / 2 + kGramBlock - 1) / kGramBlock),
       products_(static_cast<std::size_t>(n_blocks_ * n_weights_ * kGramBlock)),
       H_(static_cast<std::size_t>(n_blocks_ * kGramBlock * kSpectra)),
-      G_(static_cast<std::size_t>(kSpectra * stride_ * stride_)) {
+      G_(static_cast<std::size_t>(kSpectra * stride_ * stride_)),
+      rough_(static_cast<std::size_t>(kSpectra * n_ * padded<float>(n_))) {
   for (Index r = 0; r < design.rows(); ++r) {
     const Index q = paired_ ? r / 2 : r;
     for (Index i = 0, entry = 0; i < n_; ++i) {
@@ -73,9 +73,9 @@ void LaneFactor::form_gram(const double* w2, Index stride_w2, Index count) {
         DRTENGINE_UNROLL
         for (Index e = 0; e < kGramBlock; ++e) sum[e] += weight * broadcast(contribution[e]);
       }
-      double* to = &H_[static_cast<std::size_t>(block * kGramBlock * kSpectra + group)];
+      double* to = H_entry(group, block * kGramBlock);
       DRTENGINE_UNROLL
-      for (Index e = 0; e < kGramBlock; ++e) store(to + e * kSpectra, sum[e]);
+      for (Index e = 0; e < kGramBlock; ++e) store(to + e * kVecWidth, sum[e]);
     }
   }
 }
@@ -86,11 +86,11 @@ void LaneFactor::factorize(const double* w2, Index stride_w2, Index count, const
     systems_.resize(n_);
     const Vec lambda_here = load(&lambda[static_cast<std::size_t>(group)]);
     Vec H_norm{}, G_norm{};
-    for (Index i = 0, entry = 0; i < n_; ++i) {
-      for (Index j = 0; j <= i; ++j, ++entry) {
-        double* to = &H_[static_cast<std::size_t>(entry * kSpectra + group)];
-        const Vec h = load(to) + lambda_here * penalty_(i, j);
-        store(to, h);
+    double* entry = H_entry(group, 0);
+    for (Index i = 0; i < n_; ++i) {
+      for (Index j = 0; j <= i; ++j, entry += kVecWidth) {
+        const Vec h = load(entry) + lambda_here * penalty_(i, j);
+        store(entry, h);
         store(systems_.entry(i, j), h);
         H_norm += h * h * (i == j ? 1.0 : 2.0);
       }
@@ -104,22 +104,34 @@ void LaneFactor::factorize(const double* w2, Index stride_w2, Index count, const
       }
     }
     store(&error_[static_cast<std::size_t>(group)], kEpsilon * sqrt(H_norm * G_norm));
-    for (Index lane = 0; lane < kVecWidth; ++lane) unpack_inverse(group, lane);
+    unpack_inverse(group);
   }
 }
 
-// Copies one lane's inverse out of systems_, both triangles, in blocks that stay in the cache.
-void LaneFactor::unpack_inverse(Index group, Index lane) {
-  double* G = &G_[static_cast<std::size_t>((group + lane) * stride_ * stride_)];
-  for (Index i0 = 0; i0 < n_; i0 += kTile) {
-    for (Index j0 = 0; j0 <= i0; j0 += kTile) {
-      for (Index i = i0; i < std::min(i0 + kTile, n_); ++i) {
-        const double* from = systems_.entry(i, 0) + lane;
-        for (Index j = j0; j < std::min(j0 + kTile, i + 1); ++j) {
-          G[i * stride_ + j] = G[j * stride_ + i] = from[j * kVecWidth];
-        }
-      }
+// Copies a group's inverses out of systems_, both triangles, in square blocks.
+void LaneFactor::unpack_inverse(Index group) {
+  const Index size = systems_.size();
+  // entry(v) are those of one row or column of a block; they become entries side by side in each lane
+  const auto put = [&, this](Index row, Index column, auto&& entry) DRTENGINE_INLINE_LAMBDA {
+    Vec v[kVecWidth];
+    DRTENGINE_UNROLL
+    for (Index k = 0; k < kVecWidth; ++k) v[k] = column + k < size ? load(entry(column + k)) : Vec{};
+    transpose(v);
+    DRTENGINE_UNROLL
+    for (Index lane = 0; lane < kVecWidth; ++lane) {
+      store(&G_[static_cast<std::size_t>(((group + lane) * stride_ + row) * stride_ + column)], v[lane]);
     }
+  };
+  for (Index i = 0; i < n_; ++i) {
+    for (Index j = 0; j < n_; j += kVecWidth) {
+      put(i, j, [&, this](Index k) { return i >= k ? systems_.entry(i, k) : systems_.entry(k, i); });
+    }
+  }
+  for (Index lane = group; lane < group + kVecWidth; ++lane) {
+    for (Index i = 0; i < n_; ++i)
+      std::fill(&G_[static_cast<std::size_t>((lane * stride_ + i) * stride_ + n_)],
+                &G_[static_cast<std::size_t>((lane * stride_ + i) * stride_)] + stride_, 0.0);
+    round_matrix(inverse(lane), n_, &rough_[static_cast<std::size_t>(lane * n_ * padded<float>(n_))]);
   }
 }
 
@@ -135,10 +147,10 @@ void LaneFactor::multiply_inverse(const double* in, Index count, double* out) co
 const double* LaneFactor::H_rows(Index lane) {
   H_rows_.resize(G_.size());
   double* rows = &H_rows_[static_cast<std::size_t>(lane * stride_ * stride_)];
-  for (Index i = 0, entry = 0; i < n_; ++i) {
-    for (Index j = 0; j <= i; ++j, ++entry) {
-      rows[i * stride_ + j] = rows[j * stride_ + i] = H_[static_cast<std::size_t>(entry * kSpectra + lane)];
-    }
+  const Index group = lane / kVecWidth * kVecWidth;
+  const double* entry = H_entry(group, 0) + (lane - group);
+  for (Index i = 0; i < n_; ++i) {
+    for (Index j = 0; j <= i; ++j, entry += kVecWidth) rows[i * stride_ + j] = rows[j * stride_ + i] = *entry;
   }
   return rows;
 }

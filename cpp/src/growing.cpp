@@ -7,39 +7,37 @@
 
 namespace drtengine {
 
-// In vectors: all blocks of rows before, then the rows before in its own.
-Index GrowingSystems::place(Index i, Index j) {
-  const Index block = i / kBlock;
-  return kBlock * (kBlock * block * (block + 1) / 2 + i % kBlock * (block + 1)) + j;
-}
-
-void GrowingSystems::resize(Index n) {
+template <class Real>
+void GrowingSystems<Real>::resize(Index n) {
   n_ = (n + kBlock - 1) / kBlock * kBlock;
-  const auto vectors = static_cast<std::size_t>(n_ * kVecWidth);
+  const auto vectors = static_cast<std::size_t>(n_ * kWidth);
   if (sign_.size() >= vectors) return;
-  data_.resize(static_cast<std::size_t>(place(n_, 0) * kVecWidth));
+  data_.resize(static_cast<std::size_t>(place(n_, 0) * kWidth));
   right_side_.resize(vectors);
   sign_.resize(vectors, 1);
   solution_.resize(vectors);
 }
 
-void GrowingSystems::fill_rows(Index begin) {
+template <class Real>
+void GrowingSystems<Real>::fill_rows(Index begin) {
   for (Index i = begin; i < n_; ++i) {
-    std::fill(entry(i, 0), entry(i, i), 0.0);
-    store(entry(i, i), broadcast(1));
-    store(right_side(i), Vec{});
+    std::fill(entry(i, 0), entry(i, i), Real{0});
+    store(entry(i, i), broadcast(Real{1}));
+    store(right_side(i), V{});
   }
 }
 
-void GrowingSystems::start(Index n) {
-  std::ranges::fill(sign_, 1.0);
+template <class Real>
+void GrowingSystems<Real>::start(Index n) {
+  std::ranges::fill(sign_, Real{1});
   n_done_ = 0;
   resize(n);
   n_start_ = n_;
   fill_rows(n);
 }
 
-void GrowingSystems::grow(Index count) {
+template <class Real>
+void GrowingSystems<Real>::grow(Index count) {
   const Index before = n_;
   resize(n_ + count);
   fill_rows(before);
@@ -47,12 +45,13 @@ void GrowingSystems::grow(Index count) {
 
 // Entries of a block minus what the columns to the left contribute: a sum of one sign in the rows of
 // the start, of the signs in S from there on.
-DRTENGINE_INLINE Block GrowingSystems::reduced(Index i0, Index j0) {
-  const double *left = entry(i0, 0), *right = entry(j0, 0);
-  const Index left_width = (i0 + kBlock) * kVecWidth, right_width = (j0 + kBlock) * kVecWidth;
-  const auto a = [=](Index i, Index k) { return load(left + i * left_width + k * kVecWidth); };
-  const auto b = [=](Index j, Index k) { return load(right + j * right_width + k * kVecWidth); };
-  Block block;
+template <class Real>
+DRTENGINE_INLINE Block<Real> GrowingSystems<Real>::reduced(Index i0, Index j0) {
+  const Real *left = entry(i0, 0), *right = entry(j0, 0);
+  const Index left_width = (i0 + kBlock) * kWidth, right_width = (j0 + kBlock) * kWidth;
+  const auto a = [=](Index i, Index k) { return load(left + i * left_width + k * kWidth); };
+  const auto b = [=](Index j, Index k) { return load(right + j * right_width + k * kWidth); };
+  Block<Real> block;
   add_products(block, 0, std::min(j0, n_start_), a, b);
   if (j0 > n_start_) {
     add_products(block, n_start_, j0, a, [=, this](Index j, Index k) { return b(j, k) * load(sign(k)); });
@@ -67,44 +66,46 @@ DRTENGINE_INLINE Block GrowingSystems::reduced(Index i0, Index j0) {
   return block;
 }
 
-void GrowingSystems::factorize() {
+template <class Real>
+void GrowingSystems<Real>::factorize() {
   for (Index j0 = 0; j0 < n_; j0 += kBlock) {
-    Vec s[kBlock];
+    V s[kBlock];
     DRTENGINE_UNROLL
     for (Index j = 0; j < kBlock; ++j) s[j] = load(sign(j0 + j));
     const bool is_new = j0 >= n_done_;
     if (is_new) factorize_diagonal(j0, s);
-    Block L;
+    Block<Real> L;
     DRTENGINE_UNROLL
     for (Index i = 0; i < kBlock; ++i) {
       DRTENGINE_UNROLL
       for (Index j = 0; j <= i; ++j) L.v[i][j] = at(j0 + i, j0 + j);
     }
     for (Index i0 = is_new ? j0 + kBlock : n_done_; i0 < n_; i0 += kBlock) {
-      Block block = reduced(i0, j0);
+      Block<Real> block = reduced(i0, j0);
       solve_from_right(L, block);
-      double* to = entry(i0, j0);
-      const Index width = (i0 + kBlock) * kVecWidth;
+      Real* to = entry(i0, j0);
+      const Index width = (i0 + kBlock) * kWidth;
       DRTENGINE_UNROLL
       for (Index i = 0; i < kBlock; ++i) {
         DRTENGINE_UNROLL
-        for (Index j = 0; j < kBlock; ++j) store(to + i * width + j * kVecWidth, block.v[i][j] * s[j]);
+        for (Index j = 0; j < kBlock; ++j) store(to + i * width + j * kWidth, block.v[i][j] * s[j]);
       }
     }
   }
   for (; n_done_ < n_; n_done_ += kBlock) solve_forward(n_done_);
 }
 
-DRTENGINE_INLINE void GrowingSystems::factorize_diagonal(Index i0, const Vec* s) {
-  Block block = reduced(i0, i0);
+template <class Real>
+DRTENGINE_INLINE void GrowingSystems<Real>::factorize_diagonal(Index i0, const V* s) {
+  Block<Real> block = reduced(i0, i0);
   DRTENGINE_UNROLL
   for (Index j = 0; j < kBlock; ++j) {
     DRTENGINE_UNROLL
     for (Index i = j; i < kBlock; ++i) {
-      Vec value = block.v[i][j];
+      V value = block.v[i][j];
       DRTENGINE_UNROLL
       for (Index k = 0; k < j; ++k) value -= block.v[i][k] * (s[k] * block.v[j][k]);
-      block.v[i][j] = i == j ? broadcast(1) / sqrt(value * s[j]) : value * block.v[j][j] * s[j];
+      block.v[i][j] = i == j ? broadcast(Real{1}) / sqrt(value * s[j]) : value * block.v[j][j] * s[j];
     }
   }
   DRTENGINE_UNROLL
@@ -115,16 +116,17 @@ DRTENGINE_INLINE void GrowingSystems::factorize_diagonal(Index i0, const Vec* s)
 }
 
 // right_side <- L^-1 right_side, for a block of rows
-DRTENGINE_INLINE void GrowingSystems::solve_forward(Index i0) {
-  const double* own = entry(i0, 0);
-  const Index width = (i0 + kBlock) * kVecWidth;
-  Vec y[kBlock];
+template <class Real>
+DRTENGINE_INLINE void GrowingSystems<Real>::solve_forward(Index i0) {
+  const Real* own = entry(i0, 0);
+  const Index width = (i0 + kBlock) * kWidth;
+  V y[kBlock];
   DRTENGINE_UNROLL
   for (Index i = 0; i < kBlock; ++i) y[i] = load(right_side(i0 + i));
   for (Index k = 0; k < i0; ++k) {
-    const Vec known = load(right_side(k));
+    const V known = load(right_side(k));
     DRTENGINE_UNROLL
-    for (Index i = 0; i < kBlock; ++i) y[i] -= load(own + i * width + k * kVecWidth) * known;
+    for (Index i = 0; i < kBlock; ++i) y[i] -= load(own + i * width + k * kWidth) * known;
   }
   DRTENGINE_UNROLL
   for (Index i = 0; i < kBlock; ++i) {
@@ -135,19 +137,20 @@ DRTENGINE_INLINE void GrowingSystems::solve_forward(Index i0) {
   }
 }
 
-void GrowingSystems::solve() {
+template <class Real>
+void GrowingSystems<Real>::solve() {
   for (Index i0 = n_ - kBlock; i0 >= 0; i0 -= kBlock) {  // L'x = S right_side
-    Vec x[kBlock];
+    V x[kBlock];
     DRTENGINE_UNROLL
     for (Index i = 0; i < kBlock; ++i) x[i] = load(sign(i0 + i)) * load(right_side(i0 + i));
     for (Index k0 = i0 + kBlock; k0 < n_; k0 += kBlock) {
-      const double* row = entry(k0, i0);
-      const Index width = (k0 + kBlock) * kVecWidth;
+      const Real* row = entry(k0, i0);
+      const Index width = (k0 + kBlock) * kWidth;
       DRTENGINE_UNROLL
       for (Index k = 0; k < kBlock; ++k) {
-        const Vec known = load(solution(k0 + k));
+        const V known = load(solution(k0 + k));
         DRTENGINE_UNROLL
-        for (Index i = 0; i < kBlock; ++i) x[i] -= load(row + k * width + i * kVecWidth) * known;
+        for (Index i = 0; i < kBlock; ++i) x[i] -= load(row + k * width + i * kWidth) * known;
       }
     }
     DRTENGINE_UNROLL
@@ -155,19 +158,23 @@ void GrowingSystems::solve() {
       DRTENGINE_UNROLL
       for (Index k = i + 1; k < kBlock; ++k) x[i] -= at(i0 + k, i0 + i) * x[k];
       x[i] *= at(i0 + i, i0 + i);
-      store(solution_.data() + (i0 + i) * kVecWidth, x[i]);
+      store(solution_.data() + (i0 + i) * kWidth, x[i]);
     }
   }
 }
 
-double GrowingSystems::log_det(std::size_t lane) const {
+template <class Real>
+double GrowingSystems<Real>::log_det(std::size_t lane) const {
   double sum = 0;
   for (Index i0 = 0; i0 < n_; i0 += kBlock) {  // whole blocks, so that filling moves no factor to another product
     double product = 1;
-    for (Index i = i0; i < i0 + kBlock; ++i) product *= data_[static_cast<std::size_t>(place(i, i) * kVecWidth) + lane];
+    for (Index i = i0; i < i0 + kBlock; ++i) product *= data_[static_cast<std::size_t>(place(i, i) * kWidth) + lane];
     sum -= 2 * std::log(product);
   }
   return sum;
 }
+
+template class GrowingSystems<double>;
+template class GrowingSystems<float>;
 
 }  // namespace drtengine

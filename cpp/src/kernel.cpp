@@ -72,7 +72,7 @@ EvenRule even_rule(const Basis& basis, double reach) {
 
 // Fills real and imag at kVecWidth values of a = w tau.
 void evaluate(const EvenRule& rule, const double* a_in, double* real, double* imag) {
-  const Vec a = load(a_in), inverse = broadcast(1) / a, inverse2 = inverse * inverse;
+  const Vec a = load(a_in), inverse = broadcast(1.0) / a, inverse2 = inverse * inverse;
   const Vec b = a * a + inverse2;
   Vec plain{}, with_cosh1{}, with_cosh2{};
   for (std::size_t j = 0; j < rule.weights.size(); ++j) {

@@ -162,7 +162,7 @@ void KkLanes::take(const std::array<KkInput, kVecWidth>& spectra, Index n_points
   }
   for (Index i = 0; i < n_points; ++i) {
     const Vec real = get(X_, 2 * i), imag = get(X_, 2 * i + 1);
-    const Vec inverse = broadcast(1) / sqrt(real * real + imag * imag);
+    const Vec inverse = broadcast(1.0) / sqrt(real * real + imag * imag);
     put(inverse_, i, inverse);
     put(w2_, i, get(weights2_, i) * inverse * inverse);
   }
@@ -364,7 +364,7 @@ void KkLanes::find_scores(const KkBasis& basis, const KkRemainder& remainder) {
     put(scores_, k, score * load(extended_.entry(n + k, n + k)));
   }
   drift_scale_.resize(at(1));
-  put(drift_scale_, 0, broadcast(1) / load(extended_.entry(n, n)));
+  put(drift_scale_, 0, broadcast(1.0) / load(extended_.entry(n, n)));
 }
 
 void KkLanes::find_rest(const KkBasis& basis, const KkRemainder& remainder) {

@@ -9,14 +9,14 @@ namespace drtengine {
 namespace {
 
 template <class A, class B>
-DRTENGINE_INLINE Block products(Index begin, Index end, A&& a, B&& b) {
-  Block sum;
+DRTENGINE_INLINE Block<double> products(Index begin, Index end, A&& a, B&& b) {
+  Block<double> sum;
   add_products(sum, begin, end, a, b);
   return sum;
 }
 
 // Cholesky factor of a diagonal block, in place; its diagonal comes out inverted.
-DRTENGINE_INLINE void factorize_block(Block& a) {
+DRTENGINE_INLINE void factorize_block(Block<double>& a) {
   DRTENGINE_UNROLL
   for (Index j = 0; j < kBlock; ++j) {
     DRTENGINE_UNROLL
@@ -24,7 +24,7 @@ DRTENGINE_INLINE void factorize_block(Block& a) {
       DRTENGINE_UNROLL
       for (Index k = 0; k < j; ++k) a.v[i][j] -= a.v[i][k] * a.v[j][k];
       if (i == j) {
-        a.v[j][j] = broadcast(1) / sqrt(a.v[j][j]);
+        a.v[j][j] = broadcast(1.0) / sqrt(a.v[j][j]);
       } else {
         a.v[i][j] *= a.v[j][j];
       }
@@ -41,7 +41,7 @@ void LaneSystems::resize(Index n) {
   if (right_side_.size() < static_cast<std::size_t>(n_ * kVecWidth))
     right_side_.resize(static_cast<std::size_t>(n_ * kVecWidth));
   for (Index i = n; i < n_; ++i) {  // the rows that fill the last block: identity
-    for (Index j = 0; j <= i; ++j) set(i, j, broadcast(i == j ? 1 : 0));
+    for (Index j = 0; j <= i; ++j) set(i, j, broadcast(i == j ? 1.0 : 0.0));
     store(right_side(i), Vec{});
   }
 }
@@ -49,7 +49,7 @@ void LaneSystems::resize(Index n) {
 void LaneSystems::factorize() {
   // entries of a block minus what the columns to the left contribute
   const auto reduced = [this](Index i0, Index j0, bool diagonal) DRTENGINE_INLINE_LAMBDA {
-    Block block = products(
+    Block<double> block = products(
         0, j0, [&](Index i, Index k) { return at(i0 + i, k); }, [&](Index j, Index k) { return at(j0 + j, k); });
     DRTENGINE_UNROLL
     for (Index i = 0; i < kBlock; ++i) {
@@ -61,19 +61,19 @@ void LaneSystems::factorize() {
     return block;
   };
   for (Index j0 = 0; j0 < n_; j0 += kBlock) {
-    Block L = reduced(j0, j0, true);
+    Block<double> L = reduced(j0, j0, true);
     factorize_block(L);
     put(j0, j0, L, true);
     for (Index i0 = j0 + kBlock; i0 < n_; i0 += kBlock) {
-      Block block = reduced(i0, j0, false);
+      Block<double> block = reduced(i0, j0, false);
       solve_from_right(L, block);
       put(i0, j0, block, false);
     }
   }
 }
 
-template <class Block>
-void LaneSystems::put(Index i0, Index j0, const Block& block, bool lower_only) {
+template <class Entries>
+void LaneSystems::put(Index i0, Index j0, const Entries& block, bool lower_only) {
   DRTENGINE_UNROLL
   for (Index i = 0; i < kBlock; ++i) {
     DRTENGINE_UNROLL
@@ -125,7 +125,7 @@ Vec LaneSystems::log_det() {
   constexpr Index kFactors = 4;  // few enough that their product neither over- nor underflows
   double sum[kVecWidth] = {};
   for (Index begin = 0; begin < n_; begin += kFactors) {
-    Vec product = broadcast(1);
+    Vec product = broadcast(1.0);
     for (Index i = begin; i < std::min(begin + kFactors, n_); ++i) product *= at(i, i);
     double factor[kVecWidth];
     store(factor, product);
@@ -135,21 +135,22 @@ Vec LaneSystems::log_det() {
 }
 
 void LaneSystems::invert_factor() {
-  const auto lower = [this](Index i, Index j) { return i >= j ? at(i, j) : Vec{}; };
   // X = L^-1. In a row of blocks, those to the left need the diagonal one: it turns last.
   for (Index i0 = 0; i0 < n_; i0 += kBlock) {
     for (Index j0 = 0; j0 <= i0; j0 += kBlock) {
-      const Block sum = products(
-          j0, i0, [&](Index i, Index k) { return at(i0 + i, k); }, [&](Index j, Index k) { return lower(k, j0 + j); });
-      Block x;
+      Block<double> x = products(
+          j0, i0, [&](Index i, Index k) { return at(i0 + i, k); }, [&](Index j, Index k) { return at(k, j0 + j); });
+      DRTENGINE_UNROLL
       for (Index i = 0; i < kBlock; ++i) {
+        DRTENGINE_UNROLL
         for (Index j = 0; j < kBlock; ++j) {
-          Vec value = broadcast(i0 + i == j0 + j ? 1 : 0) - sum.v[i][j];
+          Vec value = broadcast(i0 + i == j0 + j ? 1.0 : 0.0) - x.v[i][j];
+          DRTENGINE_UNROLL
           for (Index k = 0; k < i; ++k) value -= at(i0 + i, i0 + k) * x.v[k][j];
           x.v[i][j] = value * at(i0 + i, i0 + i);
         }
       }
-      put(i0, j0, x, i0 == j0);
+      put(i0, j0, x, false);  // with the zeros right of the diagonal, which are read below
     }
   }
 }
@@ -157,14 +158,12 @@ void LaneSystems::invert_factor() {
 void LaneSystems::invert() {
   invert_factor();
   // A^-1 = X'X, in place for the same reason
-  const auto lower = [this](Index i, Index j) { return i >= j ? at(i, j) : Vec{}; };
   for (Index i0 = 0; i0 < n_; i0 += kBlock) {
     for (Index j0 = 0; j0 <= i0; j0 += kBlock) {
       put(i0, j0,
           products(
-              i0, n_, [&](Index i, Index k) { return lower(k, i0 + i); },
-              [&](Index j, Index k) { return lower(k, j0 + j); }),
-          i0 == j0);
+              i0, n_, [&](Index i, Index k) { return at(k, i0 + i); }, [&](Index j, Index k) { return at(k, j0 + j); }),
+          false);
     }
   }
 }

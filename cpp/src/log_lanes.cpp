@@ -254,10 +254,10 @@ void LogLanes::assemble() {
   systems_.resize(n_);
   for (Index r = 0; r < n_rows_; ++r) set(trial_residual_, r, at(w2_, r) * at(residual_, r));
   multiply(At_, trial_residual_.data(), gradient_.data());
-  const Vec per_noise = broadcast(1) / sqrt(load(noise2_.data()));
+  const Vec per_noise = broadcast(1.0) / sqrt(load(noise2_.data()));
   const double* gram = gram_.data();
   for (Index i = 0; i < n_; ++i) {
-    const Vec factor = (i < n_nodes_ ? at(y_, i) : broadcast(1)) * per_noise;
+    const Vec factor = (i < n_nodes_ ? at(y_, i) : broadcast(1.0)) * per_noise;
     set(trial_, i, factor);  // free until the step is known
     store(systems_.right_side(i), at(gradient_, i) * factor * per_noise);
     for (Index j = 0; j <= i; ++j, gram += kVecWidth) {

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <type_traits>
 
 namespace drtengine {
 namespace {
@@ -17,86 +18,123 @@ constexpr int kPatience = 3;  // rounds without fewer offenders before they chan
 // kept where that is cheaper: in the first round, and where a large part of a set changes or the zeros are few.
 constexpr int kFirstRounds = 1, kRounds = 3;
 constexpr Index kFewChanges = 4;  // times their number is at most the size of the set
-constexpr Index kFewZeros = 28;
-constexpr int kMaxPasses = 250;       // then pivoting gives up
+constexpr Index kFewZeros = 24;
+// Passes before pivoting gives up: in single precision there is another one to go on.
+template <class Real>
+constexpr int kMaxPasses = std::is_same_v<Real, double> ? 250 : 12;
 constexpr Index kNone = -1;           // a row that is no unknown's
+constexpr Index kWord = 64;           // unknowns whose bits share a word
 constexpr double kWiden = 0.1;        // of the largest unknown: what counts as small beside a negative one
+constexpr double kRough = 1e-6;       // of the largest: what a sign means in single precision
 constexpr double kTolerance = 1e-13;  // of the largest unknown: where the monotone solver takes it for zero
 constexpr int kMaxRefinements = 4;    // of the monotone solver on one passive set
 
-double max_abs(const double* x, Index n) { return n == 0 ? 0 : Eigen::Map<const Vector>(x, n).cwiseAbs().maxCoeff(); }
+template <class Real>
+Real max_abs(const Real* x, Index n) {
+  return n == 0 ? 0 : Eigen::Map<const Eigen::VectorX<Real>>(x, n).cwiseAbs().maxCoeff();
+}
+
+// The bits of a word: test(vector) of the `count` entries from x on.
+template <class Real, class Test>
+DRTENGINE_INLINE std::uint64_t bits_where(const Real* x, Index count, Test&& test) {
+  std::uint64_t bits = 0;
+  for (Index i = 0; i < count; i += kLanes<Real>) bits |= std::uint64_t{test(load(x + i))} << i;
+  return bits;
+}
 
 }  // namespace
 
-PivotPool::PivotPool(Index n, Index n_constrained, Side side, bool keep_log_dets)
+template <class Real>
+PivotPool<Real>::PivotPool(Index n, Index n_constrained, Side side, bool keep_log_dets)
     : n_(n),
       n_constrained_(n_constrained),
-      stride_(padded(n)),
+      stride_(padded<Real>(n)),
+      n_words_((n + kWord - 1) / kWord),
       side_(side),
       keep_log_dets_(keep_log_dets),
-      set_(kPool),
-      values_(kPool, std::vector<double>(static_cast<std::size_t>(n))),
+      constrained_(static_cast<std::size_t>(n_words_)),
+      free_(constrained_),
+      offenders_(constrained_),
+      bits_(static_cast<std::size_t>(kPool * n_words_)),
+      size_(kPool),
+      set_(static_cast<std::size_t>(kPool * n)),
+      values_(static_cast<std::size_t>(kPool * stride_)),
       q_(static_cast<std::size_t>(kPool * stride_)),
       log_det_(kPool),
       progress_(kPool),
-      next_set_(static_cast<std::size_t>(n)),
-      origin_(static_cast<std::size_t>(n + 1)),
-      entering_(next_set_),
-      leaving_(next_set_) {}
+      n_of_size_(static_cast<std::size_t>(n + 2)) {
+  for (Index i = 0; i < n; ++i) {
+    (i < n_constrained ? constrained_ : free_)[static_cast<std::size_t>(i / kWord)] |= std::uint64_t{1} << i % kWord;
+  }
+}
 
-void PivotPool::guess_from(Index problem, const double* x) {
-  next_set_.resize(static_cast<std::size_t>(n_));
-  Index* next = next_set_.data();
+template <class Real>
+void PivotPool<Real>::guess_from(Index problem, const double* x) {
+  std::uint64_t* own = &bits_[static_cast<std::size_t>(problem * n_words_)];
+  const auto word = [&, this](Index w, auto&& test) {
+    return bits_where(x + w * kWord, std::min(kWord, padded(n_) - w * kWord), test);
+  };
+  const Vec zero{};
   if (side_ == Side::kPositive) {
-    for (Index i = 0; i < n_; ++i) {
-      *next = i;
-      next += i >= n_constrained_ || x[i] > 0;
+    for (std::size_t w = 0; w < free_.size(); ++w) {
+      own[w] = (word(static_cast<Index>(w), [&](Vec v) { return less_mask(zero, v); }) & constrained_[w]) | free_[w];
     }
   } else {
     // Neighbouring unknowns belong to overlapping functions: next to a negative one, a small one is
     // likely to turn negative as well. This saves about one round in six.
-    const double small = kWiden * (n_constrained_ == 0 ? 0 : Eigen::Map<const Vector>(x, n_constrained_).maxCoeff());
-    Index last = -1;
-    const auto add_once = [&](Index i) {
-      if (i > last && i < n_constrained_ && x[i] < small) *next++ = last = i;
-    };
-    for (Index i = 0; i < n_constrained_; ++i) {
-      if (!(x[i] < 0)) continue;
-      add_once(i - 1);
-      add_once(i);
-      add_once(i + 1);
+    const double largest = n_constrained_ == 0 ? 0 : Eigen::Map<const Vector>(x, n_constrained_).maxCoeff();
+    const Vec small = broadcast(kWiden * largest);
+    std::uint64_t before = 0, negative = word(0, [&](Vec v) { return less_mask(v, zero); });
+    for (Index w = 0; w < n_words_; ++w) {
+      const std::uint64_t after = w + 1 == n_words_ ? 0 : word(w + 1, [&](Vec v) { return less_mask(v, zero); });
+      const std::uint64_t beside = negative << 1 | before >> (kWord - 1) | negative >> 1 | after << (kWord - 1);
+      const std::uint64_t near = beside & word(w, [&](Vec v) { return less_mask(v, small); });
+      own[w] = (negative | near) & constrained_[static_cast<std::size_t>(w)];
+      before = negative;
+      negative = after;
     }
   }
-  set_[static_cast<std::size_t>(problem)].assign(next_set_.data(), next);
+  list_members(problem);
 }
 
-void PivotPool::guess_from(Index problem, const PivotPool& other) {
-  const auto& theirs = other.set(problem);
-  next_set_.resize(static_cast<std::size_t>(n_));
-  Index* next = next_set_.data();
-  auto seen = theirs.begin();
-  for (Index i = 0; i < (side_ == Side::kPositive ? n_ : n_constrained_); ++i) {
-    const bool member = seen != theirs.end() && *seen == i;
-    seen += member;
-    *next = i;
-    next += !member || i >= n_constrained_;
+template <class Real>
+void PivotPool<Real>::take_bits(Index problem, const std::uint64_t* from, bool same_side) {
+  std::uint64_t* own = &bits_[static_cast<std::size_t>(problem * n_words_)];
+  const bool with_free = side_ == Side::kPositive;
+  for (std::size_t w = 0; w < free_.size(); ++w) {
+    own[w] = ((same_side ? from[w] : ~from[w]) & constrained_[w]) | (with_free ? free_[w] : 0);
   }
-  set_[static_cast<std::size_t>(problem)].assign(next_set_.data(), next);
+  list_members(problem);
+}
+
+// From the bits.
+template <class Real>
+void PivotPool<Real>::list_members(Index problem) {
+  Index *members = &set_[static_cast<std::size_t>(problem * n_)], *next = members;
+  for (Index w = 0; w < n_words_; ++w) {
+    for (std::uint64_t rest = bits(problem)[w]; rest != 0; rest &= rest - 1)
+      *next++ = w * kWord + std::countr_zero(rest);
+  }
+  size_[static_cast<std::size_t>(problem)] = static_cast<std::size_t>(next - members);
 }
 
 // visit(problems side by side), of like size.
+template <class Real>
 template <class Visit>
-void PivotPool::for_each_vector(PoolMask problems, Visit&& visit) {
-  by_size_.clear();
-  for_each(problems, [this](Index i) { by_size_.push_back(static_cast<Index>(set(i).size()) * kPool + i); });
-  std::ranges::sort(by_size_);
-  for (Index& entry : by_size_) entry %= kPool;
-  for (std::size_t first = 0; first < by_size_.size(); first += kVecWidth) {
-    visit(std::span(by_size_).subspan(first, std::min<std::size_t>(kVecWidth, by_size_.size() - first)));
+void PivotPool<Real>::for_each_vector(PoolMask problems, Visit&& visit) {
+  constexpr std::size_t width = kLanes<Real>;
+  std::ranges::fill(n_of_size_, 0);
+  for_each(problems, [this](Index i) { ++n_of_size_[set(i).size() + 1]; });
+  std::partial_sum(n_of_size_.begin(), n_of_size_.end(), n_of_size_.begin());
+  by_size_.resize(static_cast<std::size_t>(std::popcount(problems)));
+  for_each(problems, [this](Index i) { by_size_[static_cast<std::size_t>(n_of_size_[set(i).size()]++)] = i; });
+  for (std::size_t first = 0; first < by_size_.size(); first += width) {
+    visit(std::span(by_size_).subspan(first, std::min(width, by_size_.size() - first)));
   }
 }
 
-void PivotPool::solve_values(const Matrices& Q, const double* q, PoolMask problems) {
+template <class Real>
+void PivotPool<Real>::solve_values(const Matrices& Q, const Real* q, PoolMask problems) {
   for_each_vector(problems, [&, this](std::span<const Index> side_by_side) {
     start_systems(Q, q, side_by_side);
     systems_.factorize();
@@ -105,7 +143,8 @@ void PivotPool::solve_values(const Matrices& Q, const double* q, PoolMask proble
   });
 }
 
-void PivotPool::log_dets(const Matrices& Q, PoolMask problems, double* out) {
+template <class Real>
+void PivotPool<Real>::log_dets(const Matrices& Q, PoolMask problems, double* out) {
   for_each_vector(problems, [&, this](std::span<const Index> side_by_side) {
     start_systems(Q, q_.data(), side_by_side);
     systems_.factorize();
@@ -114,156 +153,181 @@ void PivotPool::log_dets(const Matrices& Q, PoolMask problems, double* out) {
 }
 
 // Lane by lane Q_ss and -q_s; shorter systems are filled up with the identity.
-void PivotPool::start_systems(const Matrices& Q, const double* q, std::span<const Index> side_by_side) {
-  const Index* members[kVecWidth];
-  const double *matrix[kVecWidth], *right[kVecWidth];
-  Index size[kVecWidth] = {};
-  for (std::size_t lane = 0; lane < side_by_side.size(); ++lane) {
-    const Index problem = side_by_side[lane];
-    members[lane] = set(problem).data();
-    size[lane] = static_cast<Index>(set(problem).size());
-    matrix[lane] = Q[static_cast<std::size_t>(problem)];
-    right[lane] = q + problem * stride_;
-  }
+template <class Real>
+void PivotPool<Real>::start_systems(const Matrices& Q, const Real* q, std::span<const Index> side_by_side) {
+  constexpr Index width = kLanes<Real>;
   const auto rows = static_cast<Index>(set(side_by_side.back()).size());
   systems_.start(rows);
-  for (Index i = 0; i < rows; ++i) {
-    double *row_of_all = systems_.entry(i, 0), *right_of_all = systems_.right_side(i);
-    for (Index lane = 0; lane < kVecWidth; ++lane) {
-      double* entry = row_of_all + lane;
-      if (i < size[lane]) {
-        const Index* s = members[lane];
-        const double* row = matrix[lane] + s[i] * stride_;
-        for (Index j = 0; j <= i; ++j) entry[j * kVecWidth] = row[s[j]];
-        right_of_all[lane] = -right[lane][s[i]];
-      } else {
-        for (Index j = 0; j < i; ++j) entry[j * kVecWidth] = 0;
-        entry[i * kVecWidth] = 1;
-        right_of_all[lane] = 0;
+  members_.assign(static_cast<std::size_t>(rows * width), 0);  // the first unknown stands in for none
+  const Real *matrix[width], *right[width];
+  Real size[width] = {};
+  for (Index lane = 0; lane < width; ++lane) {
+    const bool used = lane < static_cast<Index>(side_by_side.size());
+    const Index problem = side_by_side[used ? static_cast<std::size_t>(lane) : 0];
+    matrix[lane] = Q[static_cast<std::size_t>(problem)];
+    right[lane] = q + problem * stride_;
+    if (!used) continue;
+    Index* member = members_.data() + lane;
+    for (const Index i : set(problem)) {
+      *member = i;
+      member += width;
+    }
+    size[lane] = static_cast<Real>(set(problem).size());
+  }
+  const Index* member = members_.data();
+  for (Index i = 0; i < rows; ++i, member += width) {
+    // all lanes entry by entry: loops over the columns of one lane would be too short for the branch predictor
+    constexpr Index some = std::min<Index>(width, 4);  // as many as there are registers for their rows
+    for (Index first = 0; first < width; first += some) {
+      const Real* row[some];
+      for (Index lane = 0; lane < some; ++lane) row[lane] = matrix[first + lane] + member[first + lane] * stride_;
+      Real* entry = systems_.entry(i, 0) + first;
+      const Index* column = members_.data() + first;
+      for (Index j = 0; j <= i; ++j, column += width, entry += width) {
+        DRTENGINE_UNROLL
+        for (Index lane = 0; lane < some; ++lane) entry[lane] = row[lane][column[lane]];
       }
     }
+    Real* right_side = systems_.right_side(i);
+    for (Index lane = 0; lane < width; ++lane) right_side[lane] = -right[lane][member[lane]];
+  }
+  const bool full = static_cast<Index>(side_by_side.size()) == width;
+  for (Index i = full ? static_cast<Index>(set(side_by_side.front()).size()) : 0; i < rows; ++i) {
+    Real use[width];
+    for (Index lane = 0; lane < width; ++lane) use[lane] = static_cast<Real>(static_cast<Real>(i) < size[lane]);
+    const VecOf<Real> used = load(use);
+    Real* entry = systems_.entry(i, 0);
+    for (Index j = 0; j <= i; ++j) store(entry + j * width, used * load(entry + j * width));
+    store(entry + i * width, load(entry + i * width) + (broadcast(Real{1}) - used));
+    store(systems_.right_side(i), used * load(systems_.right_side(i)));
   }
 }
 
 // v of the set, whose members have either the first rows in order or those in place_.
-void PivotPool::read_values(std::size_t lane, Index problem, bool in_order) {
+template <class Real>
+void PivotPool<Real>::read_values(std::size_t lane, Index problem, bool in_order) {
+  constexpr Index width = kLanes<Real>;
   const std::size_t size = set(problem).size();
-  double* v = values_[static_cast<std::size_t>(problem)].data();
-  const double* from = systems_.solution(0) + lane;
+  Real* v = &values_[static_cast<std::size_t>(problem * stride_)];
+  const Real* from = systems_.solution(0) + lane;
   if (in_order) {
-    for (std::size_t k = 0; k < size; ++k) v[k] = from[k * kVecWidth];
+    for (std::size_t k = 0; k < size; ++k) v[k] = from[k * width];
   } else {
-    for (std::size_t k = 0; k < size; ++k) v[k] = from[place_[lane][k] * kVecWidth];
+    for (std::size_t k = 0; k < size; ++k) v[k] = from[place_[lane][k] * width];
   }
 }
 
-void PivotPool::apply(const double* Q, const double* base, Index problem, double* out) const {
-  const auto& s = set(problem);
+template <class Real>
+void PivotPool<Real>::apply(const Real* Q, const Real* base, Index problem, Real* out) const {
+  const std::span s = set(problem);
   add_rows(base, Q, stride_, s.data(), values(problem).data(), static_cast<Index>(s.size()), out);
-  for (const Index i : s) out[i] = 0;
 }
 
-// Replaces the set by one with all offenders on the other side. Lists them, and where the new members
-// come from: places in the old set, or -1 less the place among those entering.
-void PivotPool::exchange(const double* y, double y_limit, double v_limit, Index problem) {
-  auto& s = set_[static_cast<std::size_t>(problem)];
-  const double* v = values(problem).data();
-  const auto size = static_cast<Index>(s.size());
-  next_set_.resize(static_cast<std::size_t>(n_));
-  Index *next = next_set_.data(), *origin = origin_.data();
-  Index seen = 0;  // members of the old set passed so far
-  n_entering_ = n_leaving_ = 0;
-  const auto keep_members_before = [&](Index end) {
-    for (; seen < size && s[seen] < end; ++seen) {
-      const bool leaves = v[seen] < v_limit && s[seen] < n_constrained_;
-      *next = s[seen];
-      *origin = seen;
-      next += !leaves;
-      origin += !leaves;
-      leaving_[n_leaving_] = seen;
-      n_leaving_ += leaves;
+// Marks all offenders against a sign, of y outside the set and of v in it, and counts them.
+template <class Real>
+Index PivotPool<Real>::find_offenders(const Real* y, Index problem) {
+  const auto p = static_cast<std::size_t>(problem);
+  const std::span v = values(problem);
+  const std::span s = set(problem);
+  const Index n_free = side_ == Side::kPositive ? n_ - n_constrained_ : 0;  // the last of the set
+  const Real v_limit = -progress_[p].v_tolerance * max_abs(v.data(), static_cast<Index>(v.size()));
+  const VecOf<Real> y_limit = broadcast(progress_[p].y_limit);
+  for (std::size_t w = 0; w < offenders_.size(); ++w) {
+    const Index begin = static_cast<Index>(w) * kWord;
+    offenders_[w] = constrained_[w] & ~bits(problem)[w] &
+                    bits_where(y + begin, std::min(kWord, stride_ - begin),
+                               [&](VecOf<Real> entries) { return less_mask(entries, y_limit); });
+  }
+  const VecOf<Real> v_limits = broadcast(v_limit);
+  const Index n_signed = static_cast<Index>(s.size()) - n_free;
+  for (Index begin = 0; begin < n_signed; begin += kWord) {
+    const std::uint64_t negative = bits_where(v.data() + begin, std::min(kWord, padded<Real>(n_signed - begin)),
+                                              [&](VecOf<Real> entries) { return less_mask(entries, v_limits); });
+    for_each(negative & (~std::uint64_t{0} >> std::max<Index>(0, kWord - (n_signed - begin))), [&, this](Index k) {
+      const Index i = s[static_cast<std::size_t>(begin + k)];
+      offenders_[static_cast<std::size_t>(i / kWord)] |= std::uint64_t{1} << i % kWord;
+    });
+  }
+  Index count = 0;
+  for (const std::uint64_t word : offenders_) count += std::popcount(word);
+  return count;
+}
+
+// Clears the marks of all but the worst, a y judged by the v that would cure it alone.
+template <class Real>
+void PivotPool<Real>::keep_worst_offender(const Real* Q, const Real* y, Index problem) {
+  const std::span s = set(problem);
+  Index worst = kNone;
+  Real offence = 0;
+  const auto compare = [&](Index i, Real own) {
+    if (offends(i) && own > offence) {
+      worst = i;
+      offence = own;
     }
   };
-  for (Index begin = 0; begin < n_constrained_; begin += kVecWidth) {
-    unsigned negative = less_mask(load(y + begin), broadcast(y_limit));
-    if (n_constrained_ - begin < kVecWidth) negative &= (1u << (n_constrained_ - begin)) - 1;
-    for (; negative != 0; negative &= negative - 1) {
-      const Index i = begin + std::countr_zero(negative);
-      keep_members_before(i);
-      *next++ = i;
-      entering_[n_entering_++] = i;
-      *origin++ = -n_entering_;
-    }
+  std::size_t k = 0;  // members passed
+  for (Index i = 0; i < n_constrained_; ++i) {
+    const bool is_member = k < s.size() && s[k] == i;
+    compare(i, is_member ? -values(problem)[k++] : -y[i] / Q[i * (stride_ + 1)]);
   }
-  keep_members_before(n_);
-  next_set_.resize(static_cast<std::size_t>(next - next_set_.data()));
-  s.swap(next_set_);
+  std::ranges::fill(offenders_, std::uint64_t{0});
+  offenders_[static_cast<std::size_t>(worst / kWord)] = std::uint64_t{1} << worst % kWord;
 }
 
-// Once more, with the worst offender alone, a y judged by the v that would cure it alone.
-void PivotPool::exchange_worst(const double* Q, const double* y, Index problem) {
-  auto& s = set_[static_cast<std::size_t>(problem)];
-  s = next_set_;
-  const double* v = values(problem).data();
-  const auto offence = [&](Index i) { return -y[i] / Q[i * (stride_ + 1)]; };
-  const std::span entering(entering_.data(), static_cast<std::size_t>(n_entering_));
-  const std::span leaving(leaving_.data(), static_cast<std::size_t>(n_leaving_));
-  const auto enters = std::ranges::max_element(entering, {}, offence);
-  const auto leaves = std::ranges::min_element(leaving, {}, [v](Index k) { return v[k]; });
-  std::iota(origin_.begin(), origin_.end(), Index{0});
-  if (leaves == leaving.end() || (enters != entering.end() && offence(*enters) >= -v[*leaves])) {
-    const auto place = std::ranges::lower_bound(s, *enters) - s.begin();
-    entering_[0] = *enters;
-    s.insert(s.begin() + place, *enters);
-    std::copy_backward(origin_.begin() + place, origin_.end() - 1, origin_.end());
-    origin_[static_cast<std::size_t>(place)] = -1;
-    n_entering_ = 1;
-    n_leaving_ = 0;
-  } else {
-    leaving_[0] = *leaves;
-    s.erase(s.begin() + *leaves);
-    std::copy(origin_.begin() + *leaves + 1, origin_.end(), origin_.begin() + *leaves);
-    n_entering_ = 0;
-    n_leaving_ = 1;
-  }
+// Those marked change sides.
+template <class Real>
+void PivotPool<Real>::exchange(Index problem) {
+  set_before_.assign(set(problem).begin(), set(problem).end());
+  for (std::size_t w = 0; w < offenders_.size(); ++w)
+    bits_[static_cast<std::size_t>(problem * n_words_) + w] ^= offenders_[w];
+  list_members(problem);
 }
 
 // Adds rows to a lane, from row `at` on, for what `exchange` has changed.
-void PivotPool::append_rows(std::size_t lane, Index at, const double* Q, Index problem, bool first) {
+template <class Real>
+void PivotPool<Real>::append_rows(std::size_t lane, Index at, const Real* Q, Index problem, bool first) {
+  constexpr Index width = kLanes<Real>;
   auto& place = place_[lane];
   auto& members = member_[lane];
   if (first) {
-    members = next_set_;  // the set before
+    members = set_before_;
     place.resize(members.size());
     std::iota(place.begin(), place.end(), Index{0});
   }
   members.resize(static_cast<std::size_t>(at), kNone);
   next_place_.clear();
-  for (std::size_t k = 0; k < set(problem).size(); ++k) {
-    next_place_.push_back(origin_[k] < 0 ? at - 1 - origin_[k] : place[origin_[k]]);
-  }
-  for (Index e = 0; e < n_entering_; ++e, ++at) {
-    const Index unknown = entering_[e];
+  std::size_t old = 0;  // members before that have been passed
+  for (const Index unknown : set(problem)) {
+    if (!offends(unknown)) {
+      while (set_before_[old] != unknown) ++old;
+      next_place_.push_back(place[old++]);
+      continue;
+    }
+    next_place_.push_back(at);
     members.push_back(unknown);
-    const double* row = Q + unknown * stride_;
-    double* entry = systems_.entry(at, 0) + lane;
+    const Real* row = Q + unknown * stride_;
+    Real* entry = systems_.entry(at, 0) + lane;
     for (const Index j : members) {
       *entry = j == kNone ? 0 : row[j];
-      entry += kVecWidth;
+      entry += width;
     }
-    systems_.right_side(at)[lane] = -q_[problem * stride_ + unknown];
+    systems_.right_side(at)[lane] = -q_[static_cast<std::size_t>(problem * stride_ + unknown)];
+    ++at;
   }
-  for (Index l = 0; l < n_leaving_; ++l, ++at) {  // holds the unknown at zero
-    members.push_back(kNone);
-    systems_.entry(at, place[leaving_[l]])[lane] = 1;
+  for (old = 0; old < set_before_.size(); ++old) {
+    if (!offends(set_before_[old])) continue;
+    members.push_back(kNone);  // this row holds the unknown at zero
+    systems_.entry(at, place[old])[lane] = 1;
     systems_.entry(at, at)[lane] = 0;
     systems_.sign(at)[lane] = -1;
+    ++at;
   }
   place.swap(next_place_);
 }
 
 // Takes problems through as many rounds as their systems last; returns which were solved.
-PoolMask PivotPool::pivot(const Matrices& Q, double* y, std::span<const Index> side_by_side, int rounds) {
+template <class Real>
+PoolMask PivotPool<Real>::pivot(const Matrices& Q, Real* y, std::span<const Index> side_by_side, int rounds) {
   PoolMask solved = 0;
   start_systems(Q, q_.data(), side_by_side);
   unsigned open = (1u << side_by_side.size()) - 1;
@@ -276,25 +340,25 @@ PoolMask PivotPool::pivot(const Matrices& Q, double* y, std::span<const Index> s
       const Index problem = side_by_side[lane];
       const auto p = static_cast<std::size_t>(problem);
       Progress& own = progress_[p];
-      double* own_y = y + problem * stride_;
+      Real* own_y = y + problem * stride_;
       read_values(lane, problem, round == 0);
       apply(Q[p], &q_[static_cast<std::size_t>(problem * stride_)], problem, own_y);
-      const double v_limit = -own.v_tolerance * max_abs(values_[p].data(), static_cast<Index>(set_[p].size()));
-      exchange(own_y, own.y_limit, v_limit, problem);
-      const Index offenders = n_entering_ + n_leaving_;
-      if (offenders == 0) {
+      Index changes = find_offenders(own_y, problem);
+      if (changes == 0) {
+        for (const Index i : set(problem)) own_y[i] = 0;
         solved |= pool_bit(problem);
         open &= ~(1u << lane);
         if (keep_log_dets_) log_det_[p] = systems_.log_det(lane);
         continue;
       }
-      if (offenders < own.fewest) {
-        own.fewest = offenders;
+      if (changes < own.fewest) {
+        own.fewest = changes;
         own.patience = kPatience;
       } else if (own.patience-- <= 0) {  // going round in circles
-        exchange_worst(Q[p], own_y, problem);
+        keep_worst_offender(Q[p], own_y, problem);
+        changes = 1;
       }
-      const Index changes = n_entering_ + n_leaving_;
+      exchange(problem);
       const auto size = static_cast<Index>(set(problem).size());
       if (round + 1 == rounds || kFewChanges * changes > size || (side_ == Side::kZeros && size < kFewZeros)) {
         open &= ~(1u << lane);
@@ -307,21 +371,53 @@ PoolMask PivotPool::pivot(const Matrices& Q, double* y, std::span<const Index> s
   return solved;
 }
 
-PoolMask PivotPool::solve(const Matrices& Q, double* y, const std::vector<Tolerance>& tolerance, PoolMask problems) {
+template <class Real>
+PoolMask PivotPool<Real>::solve(const Matrices& Q, Real* y, const std::vector<PivotTolerance>& tolerance,
+                                PoolMask problems) {
   for_each(problems, [&, this](Index problem) {
     const auto p = static_cast<std::size_t>(problem);
-    const double* own = y + problem * stride_;
+    const Real* own = y + problem * stride_;
     std::copy(own, own + stride_, q_.begin() + problem * stride_);
-    progress_[p] = {-tolerance[p].y * max_abs(own, n_constrained_), tolerance[p].v, std::numeric_limits<Index>::max(),
-                    kPatience};
+    progress_[p] = {static_cast<Real>(-tolerance[p].y) * max_abs(own, n_constrained_),
+                    static_cast<Real>(tolerance[p].v), std::numeric_limits<Index>::max(), kPatience};
   });
   PoolMask solved = 0;
-  for (int pass = 0; solved != problems && pass < kMaxPasses; ++pass) {
+  for (int pass = 0; solved != problems && pass < kMaxPasses<Real>; ++pass) {
     for_each_vector(problems & ~solved, [&, this](std::span<const Index> side_by_side) {
       solved |= pivot(Q, y, side_by_side, pass == 0 ? kFirstRounds : kRounds);
     });
   }
   return solved;
+}
+
+template class PivotPool<double>;
+template class PivotPool<float>;
+
+void round_matrix(const double* Q, Index n, float* out) {
+  const Index from = padded(n), to = padded<float>(n);
+  double largest = 0;
+  for (Index i = 0; i < n; ++i) largest = std::max(largest, Q[i * (from + 1)]);
+  const double scale = 1 / largest;
+  for (Index i = 0; i < n; ++i, Q += from, out += to) {
+    for (Index j = 0; j < from; ++j) out[j] = static_cast<float>(Q[j] * scale);
+  }
+}
+
+RoughPivots::RoughPivots(Index n, Index n_constrained, Side side)
+    : n_(n), pool_(n, n_constrained, side), y_(kPool, padded<float>(n)), tolerance_(kPool, {kRough, kRough}) {
+  y_.setZero();
+}
+
+void RoughPivots::improve_guesses(PivotPool<double>& pool, const PivotPool<float>::Matrices& Q, const double* q,
+                                  PoolMask problems) {
+  for_each(problems, [&, this](Index i) {
+    const Eigen::Map<const Eigen::RowVectorXd> own(q + i * padded(n_), n_);
+    const double largest = own.cwiseAbs().maxCoeff();
+    y_.row(i).head(n_) = (own * (largest > 0 ? 1 / largest : 0)).cast<float>();
+    pool_.guess_from(i, pool);
+  });
+  pool_.solve(Q, y_.data(), tolerance_, problems);
+  for_each(problems, [&, this](Index i) { pool.guess_from(i, pool_); });
 }
 
 bool solve_monotone(const RowMatrix& H, Index n_constrained, const std::function<Vector(const Vector&)>& gradient,

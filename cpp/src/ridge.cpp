@@ -29,7 +29,7 @@ constexpr int kMaxRefinements = 8;
 // largest, before the set of zeros counts as wrong.
 constexpr double kSignTolerance = 1e-10;
 // Rounding of x and of the multipliers, and of the gradient, seen from the two sides of the problem.
-constexpr PivotPool::Tolerance kZerosTolerance{1e-13, 1e-13}, kPositiveTolerance{1e-14, 1e-11};
+constexpr PivotTolerance kZerosTolerance{1e-13, 1e-13}, kPositiveTolerance{1e-14, 1e-11};
 
 // Spectra in the order they are worked on. A pool shares its lambda and so one factorisation,
 // unless every spectrum has weights, and with them a factorisation, of its own.
@@ -80,6 +80,8 @@ class Worker {
         row_stride_(padded(rows_)),
         zeros_(n_, job.design.n_basis, Side::kZeros),
         positive_(n_, job.design.n_basis, Side::kPositive),
+        rough_(n_, job.design.n_basis, Side::kZeros),
+        rough_inverse_(kPool),
         z_(RowMatrix::Zero(kPool, row_stride_)),
         w2_(z_),
         residual_(z_),
@@ -146,13 +148,17 @@ class Worker {
       std::array<double, LaneFactor::kSpectra> lambdas;
       for (Index i = 0; i < LaneFactor::kSpectra; ++i) lambdas[static_cast<std::size_t>(i)] = lambda(i);
       own_factors_->factorize(w2_.data(), row_stride_, count_, lambdas);
-      for (Index i = 0; i < count_; ++i) inverse_[static_cast<std::size_t>(i)] = own_factors_->inverse(i);
+      for (Index i = 0; i < count_; ++i) {
+        inverse_[static_cast<std::size_t>(i)] = own_factors_->inverse(i);
+        rough_inverse_[static_cast<std::size_t>(i)] = own_factors_->rough_inverse(i);
+      }
     } else {
       if (!shared_factor_ || shared_factor_->lambda() != lambda(0)) {
         shared_factor_.reset();
         shared_factor_.emplace(job_.weighted_rows, job_.gram, job_.design.M, lambda(0));
       }
       std::ranges::fill(inverse_, shared_factor_->G_tile().data());
+      std::ranges::fill(rough_inverse_, shared_factor_->rough_inverse());
     }
     for (Index i = 0; i < count_; ++i) error_[static_cast<std::size_t>(i)] = factor_error(i);
   }
@@ -192,6 +198,7 @@ class Worker {
       const double error = factor_error(i);
       if (!(error < kAccurate)) tolerance_[static_cast<std::size_t>(i)] = {error, error};
     }
+    rough_.improve_guesses(zeros_, rough_inverse_, x_.data(), problems);
     return zeros_.solve(inverse_, x_.data(), tolerance_, problems);
   }
 
@@ -233,7 +240,7 @@ class Worker {
   // x += v, which is zero outside the set; returns |v|.
   double add_values(Index i) {
     double square = 0;
-    const auto& v = positive_.values(i);
+    const std::span v = positive_.values(i);
     for (std::size_t k = 0; k < positive_.set(i).size(); ++k) {
       x_(i, positive_.set(i)[k]) += v[k];
       square += v[k] * v[k];
@@ -327,15 +334,17 @@ class Worker {
 
   const Job& job_;
   Index n_, rows_, stride_, row_stride_;
-  PivotPool zeros_, positive_;
+  PivotPool<double> zeros_, positive_;
+  RoughPivots rough_;
+  PivotPool<float>::Matrices rough_inverse_;
   RowMatrix z_, w2_, residual_;                // [problem, row]
   RowMatrix x_, gradient_, step_;              // [problem, unknown]
   std::array<double, kPool> error_{};          // [problem]
   RowMatrix values_;                           // [problem, output]
   std::optional<SharedFactor> shared_factor_;  // of the lambda met last
   std::optional<LaneFactor> own_factors_;
-  PivotPool::Matrices inverse_, matrices_;  // [problem] G and H
-  std::vector<PivotPool::Tolerance> tolerance_;
+  PivotPool<double>::Matrices inverse_, matrices_;  // [problem] G and H
+  std::vector<PivotTolerance> tolerance_;
   PoolMask converged_ = 0;
   Index first_ = 0, count_ = 0;  // the pool at hand
 };

@@ -37,27 +37,29 @@ void multiply_block(const double* in, Index in_stride, const double* matrix, Ind
   }
 }
 
-template <int Vecs>
-void add_rows_block(const double* base, const double* rows, Index stride, const Index* pick, const double* coefficient,
-                    Index count, double* out) {
-  Vec sum[Vecs];
-  for (int v = 0; v < Vecs; ++v) sum[v] = load(base + v * kVecWidth);
+template <class Real, int Vecs>
+void add_rows_block(const Real* base, const Real* rows, Index stride, const Index* pick, const Real* coefficient,
+                    Index count, Real* out) {
+  VecOf<Real> sum[Vecs];
+  for (int v = 0; v < Vecs; ++v) sum[v] = load(base + v * kLanes<Real>);
   for (Index k = 0; k < count; ++k) {
-    const Vec c = broadcast(coefficient[k]);
-    const double* row = rows + pick[k] * stride;
-    for (int v = 0; v < Vecs; ++v) sum[v] += c * load(row + v * kVecWidth);
+    const VecOf<Real> c = broadcast(coefficient[k]);
+    const Real* row = rows + pick[k] * stride;
+    for (int v = 0; v < Vecs; ++v) sum[v] += c * load(row + v * kLanes<Real>);
   }
-  for (int v = 0; v < Vecs; ++v) store(out + v * kVecWidth, sum[v]);
+  for (int v = 0; v < Vecs; ++v) store(out + v * kLanes<Real>, sum[v]);
 }
 
 // add_rows_block for 1 to 12 vectors, chosen at run time.
 constexpr Index kMaxVecs = 12;
-using AddRows = void (*)(const double*, const double*, Index, const Index*, const double*, Index, double*);
-template <int... I>
-constexpr std::array<AddRows, sizeof...(I)> add_rows_table(std::integer_sequence<int, I...>) {
-  return {add_rows_block<I + 1>...};
+template <class Real>
+using AddRows = void (*)(const Real*, const Real*, Index, const Index*, const Real*, Index, Real*);
+template <class Real, int... I>
+constexpr std::array<AddRows<Real>, sizeof...(I)> add_rows_table(std::integer_sequence<int, I...>) {
+  return {add_rows_block<Real, I + 1>...};
 }
-constexpr auto kAddRows = add_rows_table(std::make_integer_sequence<int, kMaxVecs>());
+template <class Real>
+constexpr auto kAddRows = add_rows_table<Real>(std::make_integer_sequence<int, kMaxVecs>());
 
 }  // namespace
 
@@ -100,15 +102,20 @@ void TileFactor::multiply_tile(const double* in, Index in_stride, double* out) c
   }
 }
 
-void add_rows(const double* base, const double* rows, Index stride, const Index* pick, const double* coefficient,
-              Index count, double* out) {
-  const Index total = stride / kVecWidth, blocks = (total + kMaxVecs - 1) / kMaxVecs;
+template <class Real>
+void add_rows(const Real* base, const Real* rows, Index stride, const Index* pick, const Real* coefficient, Index count,
+              Real* out) {
+  constexpr Index width = kLanes<Real>;
+  const Index total = stride / width, blocks = (total + kMaxVecs - 1) / kMaxVecs;
   for (Index block = 0, done = 0; block < blocks; ++block) {  // of nearly equal length
-    const Index vecs = (total - done) / (blocks - block), column = done * kVecWidth;
-    kAddRows[static_cast<std::size_t>(vecs - 1)](base + column, rows + column, stride, pick, coefficient, count,
-                                                 out + column);
+    const Index vecs = (total - done) / (blocks - block), column = done * width;
+    kAddRows<Real>[static_cast<std::size_t>(vecs - 1)](base + column, rows + column, stride, pick, coefficient, count,
+                                                       out + column);
     done += vecs;
   }
 }
+
+template void add_rows(const double*, const double*, Index, const Index*, const double*, Index, double*);
+template void add_rows(const float*, const float*, Index, const Index*, const float*, Index, float*);
 
 }  // namespace drtengine

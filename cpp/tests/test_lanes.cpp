@@ -2,6 +2,9 @@
 
 #include "support.hpp"
 
+#include <cmath>
+#include <limits>
+
 namespace drtengine::testing {
 namespace {
 
@@ -172,17 +175,46 @@ TEST_CASE("an identity that follows a system does not change its bits") {
   }
 }
 
-TEST_CASE("less_mask compares lane by lane, and NaN is not less") {
-  double a[kVecWidth], b[kVecWidth];
-  for (unsigned pattern = 0; pattern < 1u << kVecWidth; ++pattern) {
-    for (Index i = 0; i < kVecWidth; ++i) {
-      a[i] = static_cast<double>(i);
-      b[i] = a[i] + static_cast<double>(pattern >> i & 1);
+TEST_CASE_TEMPLATE("less_mask compares lane by lane, and NaN is not less", Real, double, float) {
+  constexpr Index width = kLanes<Real>;
+  const Real nan = std::numeric_limits<Real>::quiet_NaN();
+  Real a[width], b[width];
+  for (unsigned pattern = 0; pattern < 1u << width; ++pattern) {
+    for (Index i = 0; i < width; ++i) {
+      a[i] = static_cast<Real>(i);
+      b[i] = a[i] + static_cast<Real>(pattern >> i & 1);
     }
     CHECK(less_mask(load(a), load(b)) == pattern);
   }
-  CHECK(less_mask(broadcast(std::nan("")), broadcast(1)) == 0);
-  CHECK(less_mask(broadcast(1), broadcast(std::nan(""))) == 0);
+  CHECK(less_mask(broadcast(nan), broadcast(Real{1})) == 0);
+  CHECK(less_mask(broadcast(Real{1}), broadcast(nan)) == 0);
+}
+
+TEST_CASE_TEMPLATE("what is broadcast stands in every lane, and -0 stays -0", Real, double, float) {
+  Real lanes[kLanes<Real>];
+  for (const Real value : {Real{3}, Real{-0.0}, std::numeric_limits<Real>::infinity()}) {
+    store(lanes, broadcast(value));
+    for (const Real lane : lanes) {
+      CHECK(lane == value);
+      CHECK(std::signbit(lane) == std::signbit(value));
+    }
+    store(lanes, sqrt(broadcast(value)));
+    for (const Real lane : lanes) CHECK(lane == std::sqrt(value));
+  }
+}
+
+TEST_CASE("transpose swaps vectors and lanes") {
+  Vec v[kVecWidth];
+  double lanes[kVecWidth];
+  for (Index i = 0; i < kVecWidth; ++i) {
+    for (Index j = 0; j < kVecWidth; ++j) lanes[j] = static_cast<double>(10 * i + j);
+    v[i] = load(lanes);
+  }
+  transpose(v);
+  for (Index i = 0; i < kVecWidth; ++i) {
+    store(lanes, v[i]);
+    for (Index j = 0; j < kVecWidth; ++j) CHECK(lanes[j] == static_cast<double>(10 * j + i));
+  }
 }
 
 }  // namespace

@@ -87,20 +87,22 @@ TEST_CASE("entries far below rounding may be left out, no others") {
   CHECK(distance(multiply(in, matrix), in * matrix) <= 1e-15);
 }
 
-TEST_CASE("add_rows adds multiples of rows, in place too") {
+TEST_CASE_TEMPLATE("add_rows adds multiples of rows, in place too", Real, double, float) {
+  using Matrix = Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   Random random(25);
-  for (Index stride = kTile; stride <= 30 * kTile; stride += kTile) {
+  const Index line = padded<Real>(1);
+  for (Index stride = line; stride <= 30 * line; stride += line) {
     for (const Index count : {0, 1, 2, 17}) {
-      const RowMatrix rows = random.matrix(20, stride);
-      const Vector coefficients = random.vector(20);
+      const Matrix rows = random.matrix(20, stride).template cast<Real>();
+      const Matrix coefficients = random.matrix(1, 20).template cast<Real>();
       std::vector<Index> pick;
       for (Index k = 0; k < count; ++k) pick.push_back((7 * k + 3) % 20);
-      Eigen::RowVectorXd base = random.vector(stride).transpose(), expected = base, out(stride);
-      for (Index k = 0; k < count; ++k) expected += coefficients[k] * rows.row(pick[static_cast<std::size_t>(k)]);
+      Matrix base = random.matrix(1, stride).template cast<Real>(), expected = base, out(1, stride);
+      for (Index k = 0; k < count; ++k) expected += coefficients(k) * rows.row(pick[static_cast<std::size_t>(k)]);
       add_rows(base.data(), rows.data(), stride, pick.data(), coefficients.data(), count, out.data());
-      CHECK(largest(out - expected) <= 1e-14);
+      CHECK((out - expected).cwiseAbs().maxCoeff() <= 50 * std::numeric_limits<Real>::epsilon());
       add_rows(base.data(), rows.data(), stride, pick.data(), coefficients.data(), count, base.data());
-      CHECK(same_bits(base, out));
+      CHECK(base == out);
     }
   }
 }
@@ -111,6 +113,7 @@ TEST_CASE("rows are padded to whole tiles") {
     CHECK(padded(n) >= n);
     CHECK(padded(n) < n + kTile);
     CHECK(padded(n) % kTile == 0);
+    CHECK(padded<float>(n) % (2 * kTile) == 0);
   }
 }
 

@@ -449,7 +449,7 @@ def frequency_grids(frequency: FloatArray, used: BoolArray) -> list[tuple[IntArr
     list of (spectra, points)
         Indices of the spectra and the mask of their points, in order of the first spectrum.
     """
-    if frequency.strides[0] == 0 and (used.all() or (used == used[0]).all()):
+    if frequency.strides[0] == 0 and (used.strides[0] == 0 or used.all() or (used == used[0]).all()):
         return [(np.arange(len(used)), used[0])]
     groups: dict[bytes, list[int]] = {}
     for i, row in enumerate(np.where(used, frequency, np.nan)):

@@ -217,7 +217,7 @@ def fit_drt(
     branches = order_branches(campaign, along) if method == "joint" else []
 
     used, status, notes = judge_points(campaign, f_min, f_max, exclude, weights)
-    row_weights = options.check_weights(weights, campaign, used & (status == Status.OK)[:, None])
+    row_weights = options.check_weights(weights, campaign, used, status == Status.OK)
     grids = [
         (rows[sound], points)
         for rows, points in frequency_grids(campaign.frequency, used)
@@ -230,7 +230,7 @@ def fit_drt(
     functions = ridge if method == "ridge" else hats(nodes)
 
     Z = campaign.Z if area is None else campaign.Z * area
-    arrays = empty_arrays(len(campaign), campaign.Z.shape[1], nodes.size, wanted)
+    arrays = empty_arrays(len(campaign), campaign.Z.shape[1], nodes.size, method, wanted)
     within = _within if method in ("ridge", "log") else halfway
     done = len(campaign) - sum(rows.size for rows, _ in grids)
     problems = []

@@ -152,7 +152,7 @@ def pose(
     }
 
 
-def empty_arrays(n_spectra: int, n_points: int, n_tau: int, band: Band | None) -> dict[str, Any]:
+def empty_arrays(n_spectra: int, n_points: int, n_tau: int, method: str, band: Band | None) -> dict[str, Any]:
     """NaN for everything a spectrum may turn out not to have."""
     curves = ("coefficients", "gamma", *(("gamma_low", "gamma_high") if band is not None else ()))
     arrays: dict[str, Any] = {name: np.full((n_spectra, n_tau), np.nan) for name in curves}
@@ -160,7 +160,8 @@ def empty_arrays(n_spectra: int, n_points: int, n_tau: int, band: Band | None) -
         arrays[name] = np.full(n_spectra, np.nan)
     for name in ("evidence_log", "evidence_elements"):
         arrays[name] = np.full(n_spectra, np.nan)
-    arrays["squared_weights"] = np.zeros((n_spectra, 2 * n_points))
+    if method != "ridge":
+        arrays["squared_weights"] = np.zeros((n_spectra, 2 * n_points))
     arrays["outliers"] = np.zeros((n_spectra, n_points), dtype=bool)
     arrays["method"] = np.full(n_spectra, "", dtype="U8")
     arrays["weighting"] = np.full(n_spectra, "", dtype="U12")
@@ -340,7 +341,9 @@ def _tail_notes(grids: list[GridProblem], arrays: dict[str, Any]) -> list[str]:
     unfinished: list[int] = []
     for grid in grids:
         slowest, last = grid.window[1], grid.basis.tau[-1]
-        beyond = arrays["coefficients"] @ grid.basis.integrals(slowest, max(slowest, last))
+        integrals = grid.basis.integrals(slowest, max(slowest, last))
+        few = slice(int(np.argmax(integrals != 0)), None)  # the nodes that reach there
+        beyond = arrays["coefficients"][:, few] @ integrals[few]
         unfinished += grid.rows[(beyond > TAIL * np.abs(arrays["R_pol"]))[grid.rows]].tolist()
     if not unfinished:
         return []

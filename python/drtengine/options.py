@@ -167,8 +167,13 @@ def check_method(method: str, along: object, lambda_: FloatArray | str, refine: 
         raise InvalidInput(f"method={method!r} needs both parts of Z; part={part!r} goes with method='ridge' or 'log'")
 
 
-def check_weights(weights: str | ArrayLike, campaign: Campaign, used: BoolArray) -> FloatArray | str:
-    """Return the name of a rule, or weights of shape [point] or [spectrum, point], sound where `used` says so."""
+def check_weights(
+    weights: str | ArrayLike, campaign: Campaign, used: BoolArray, sound: BoolArray | bool = True
+) -> FloatArray | str:
+    """Return the name of a rule, or weights of shape [point] or [spectrum, point], checked where they are needed.
+
+    That is at the points `used` of the spectra that are `sound`.
+    """
     if isinstance(weights, str):
         check_choice("weights", weights, WEIGHTS)
         return weights
@@ -181,6 +186,7 @@ def check_weights(weights: str | ArrayLike, campaign: Campaign, used: BoolArray)
             f"[spectrum, point] {campaign.Z.shape}"
         )
     table = frozen_array(array, np.float64, "weights", array.ndim)
+    used = used & np.atleast_1d(sound)[:, None]
     everywhere = np.broadcast_to(table, used.shape)
     bad = np.argwhere(used & ~(np.isfinite(everywhere) & (everywhere >= 0)))
     if bad.size:

@@ -17,8 +17,9 @@ class SharedFactor {
   SharedFactor(const RowMatrix& rows, const RowMatrix& gram, const RowMatrix& penalty, double lambda);
 
   double lambda() const { return lambda_; }
-  const double* H_rows() const { return H_.data(); }        // padded
-  const TileFactor& G_tile() const { return G_tile_; }      // the inverse of H
+  const double* H_rows() const { return H_.data(); }    // padded
+  const TileFactor& G_tile() const { return G_tile_; }  // the inverse of H
+  const float* rough_inverse() const { return rough_.data(); }
   const TileFactor& solution() const { return solution_; }  // W^2A G: from z to the unconstrained x
   // Estimated error of the unconstrained x, relative to the largest.
   double error() const { return error_; }
@@ -27,6 +28,7 @@ class SharedFactor {
   double lambda_, error_ = 0;
   RowMatrix H_;
   TileFactor G_tile_, solution_;
+  std::vector<float> rough_;
 };
 
 // Every spectrum has weights, and perhaps a lambda, of its own: factorisations side by side.
@@ -42,22 +44,33 @@ class LaneFactor {
   void factorize(const double* w2, Index stride_w2, Index count, const std::array<double, kSpectra>& lambda);
 
   const double* inverse(Index lane) const { return &G_[static_cast<std::size_t>(lane * stride_ * stride_)]; }
+  const float* rough_inverse(Index lane) const {
+    return &rough_[static_cast<std::size_t>(lane * n_ * padded<float>(n_))];
+  }
   void multiply_inverse(const double* in, Index count, double* out) const;
   const double* H_rows(Index lane);                                                  // padded
   double error(Index lane) const { return error_[static_cast<std::size_t>(lane)]; }  // NaN: not positive definite
 
  private:
+  // Entry of the packed lower triangle of a group of lanes that lie side by side.
+  double* H_entry(Index group, Index entry) {
+    return &H_[static_cast<std::size_t>((group / kVecWidth * n_blocks_ * kGramBlock + entry) * kVecWidth)];
+  }
   void form_gram(const double* w2, Index stride_w2, Index count);
-  void unpack_inverse(Index group, Index lane);
+  void unpack_inverse(Index group);
+
+  // Entries of H summed at a time: as many accumulators as the registers hold.
+  static constexpr Index kGramBlock = kVecWidth == 8 ? 24 : 12;
 
   Index n_, stride_;
   bool paired_;
   RowMatrix penalty_;
   Index n_weights_, n_blocks_;
   std::vector<double> products_;  // what each weight adds to H: [block of entries, weight, entry]
-  std::vector<double> H_;         // [entry of the packed lower triangle, lane]
+  std::vector<double> H_;         // [group, entry of the packed lower triangle, lane]
   std::vector<double> G_;         // [lane, unknown, padded unknown]
-  std::vector<double> H_rows_;    // the same, filled on demand
+  std::vector<float> rough_;      // the same
+  std::vector<double> H_rows_;    // of H, filled on demand
   std::array<double, kSpectra> error_{};
   LaneSystems systems_;
 };

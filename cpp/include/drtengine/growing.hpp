@@ -13,6 +13,7 @@
 
 namespace drtengine {
 
+template <class Real>
 class GrowingSystems {
  public:
   // Begins with n rows, which must all be set; those that fill the last block are of the identity.
@@ -22,27 +23,34 @@ class GrowingSystems {
 
   Index size() const { return n_; }
   // Of the rows added last: column j <= i of row i, its right side, and the sign it has in S.
-  double* entry(Index i, Index j) { return data_.data() + place(i, j) * kVecWidth; }
-  double* right_side(Index i) { return right_side_.data() + i * kVecWidth; }
-  double* sign(Index i) { return sign_.data() + i * kVecWidth; }
+  Real* entry(Index i, Index j) { return data_.data() + place(i, j) * kWidth; }
+  Real* right_side(Index i) { return right_side_.data() + i * kWidth; }
+  Real* sign(Index i) { return sign_.data() + i * kWidth; }
 
   void factorize();  // the rows added since it was called last; NaN in lanes where a sign is wrong
   void solve();      // for the whole
-  const double* solution(Index i) const { return solution_.data() + i * kVecWidth; }
+  const Real* solution(Index i) const { return solution_.data() + i * kWidth; }
   double log_det(std::size_t lane) const;  // log |det A|
 
  private:
+  using V = VecOf<Real>;
+  static constexpr Index kWidth = kLanes<Real>;
+
   void resize(Index n);
   void fill_rows(Index begin);
-  static Index place(Index i, Index j);
-  Vec at(Index i, Index j) const { return load(data_.data() + place(i, j) * kVecWidth); }
-  Block reduced(Index i0, Index j0);
-  void factorize_diagonal(Index i0, const Vec* s);
+  // In vectors: all blocks of rows before, then the rows before in its own.
+  static Index place(Index i, Index j) {
+    const Index block = i / kBlock;
+    return kBlock * (kBlock * block * (block + 1) / 2 + i % kBlock * (block + 1)) + j;
+  }
+  V at(Index i, Index j) const { return load(data_.data() + place(i, j) * kWidth); }
+  Block<Real> reduced(Index i0, Index j0);
+  void factorize_diagonal(Index i0, const V* s);
   void solve_forward(Index i0);
 
   Index n_ = 0, n_done_ = 0, n_start_ = 0;  // rows in all, factorised, and of the start
-  std::vector<double> data_;                // rows of L, each block of rows up to its diagonal, which is kept inverted
-  std::vector<double> right_side_, sign_, solution_;
+  std::vector<Real> data_;                  // rows of L, each block of rows up to its diagonal, which is kept inverted
+  std::vector<Real> right_side_, sign_, solution_;
 };
 
 }  // namespace drtengine

@@ -11,20 +11,21 @@ inline constexpr Index kBlock = 4;
 inline constexpr Index kBlock = 2;
 #endif
 
+template <class Real>
 struct Block {
-  Vec v[kBlock][kBlock] = {};
+  VecOf<Real> v[kBlock][kBlock] = {};
 };
 
 // sum += a(i, k) * b(j, k) over k in [begin, end); a and b give one vector each
-template <class A, class B>
-DRTENGINE_INLINE void add_products(Block& sum, Index begin, Index end, A&& a, B&& b) {
+template <class Real, class A, class B>
+DRTENGINE_INLINE void add_products(Block<Real>& sum, Index begin, Index end, A&& a, B&& b) {
   for (Index k = begin; k < end; ++k) {
-    Vec right[kBlock];
+    VecOf<Real> right[kBlock];
     DRTENGINE_UNROLL
     for (Index j = 0; j < kBlock; ++j) right[j] = b(j, k);
     DRTENGINE_UNROLL
     for (Index i = 0; i < kBlock; ++i) {
-      const Vec left = a(i, k);
+      const VecOf<Real> left = a(i, k);
       DRTENGINE_UNROLL
       for (Index j = 0; j < kBlock; ++j) sum.v[i][j] += left * right[j];
     }
@@ -32,7 +33,8 @@ DRTENGINE_INLINE void add_products(Block& sum, Index begin, Index end, A&& a, B&
 }
 
 // a <- a L'^-1
-DRTENGINE_INLINE void solve_from_right(const Block& L, Block& a) {
+template <class Real>
+DRTENGINE_INLINE void solve_from_right(const Block<Real>& L, Block<Real>& a) {
   DRTENGINE_UNROLL
   for (Index j = 0; j < kBlock; ++j) {
     DRTENGINE_UNROLL

@@ -29,8 +29,8 @@ class LaneSystems {
  private:
   Vec at(Index i, Index j) const { return load(data_.data() + (i * n_ + j) * kVecWidth); }
   void set(Index i, Index j, Vec v) { store(entry(i, j), v); }
-  template <class Block>
-  void put(Index i0, Index j0, const Block& block, bool lower_only);
+  template <class Entries>
+  void put(Index i0, Index j0, const Entries& block, bool lower_only);
 
   Index n_ = 0;
   std::vector<double> data_, right_side_;  // the diagonal of L is kept inverted

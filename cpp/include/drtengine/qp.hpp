@@ -15,6 +15,9 @@
 // The small systems of the pool's open problems are solved as many at once as a vector has lanes,
 // systems of like size together. Where few members change, a factor grows by rows for them instead of
 // being made anew. No problem's result depends on its company.
+//
+// Which unknowns are zero can be found in single precision, at half the price, where Q is not close to
+// singular. Then a pool in double precision that starts from there has one round to go.
 #pragma once
 
 #include "drtengine/growing.hpp"
@@ -43,70 +46,109 @@ void for_each(PoolMask problems, F&& f) {
 
 enum class Side { kZeros, kPositive };
 
+// Below these, relative to the largest q and v, a sign means nothing.
+struct PivotTolerance {
+  double y, v;
+};
+
+template <class Real>
 class PivotPool {
  public:
-  // Matrices Q, one pointer a problem, have n rows of padded(n) entries; vectors lie padded(n) apart.
-  using Matrices = std::vector<const double*>;
+  // Matrices Q, one pointer a problem, have n rows of padded<Real>(n) entries; vectors lie as far apart.
+  using Matrices = std::vector<const Real*>;
 
   PivotPool(Index n, Index n_constrained, Side side, bool keep_log_dets = false);
 
-  // First guesses of s. From the unconstrained x: its negatives, or all but those.
+  // First guesses of s. From the unconstrained x, padded(n) entries: its negatives, or all but those.
   void guess_from(Index problem, const double* x);
 
-  // The same from where the problem stands seen from the other side.
-  void guess_from(Index problem, const PivotPool& other);
+  // The same from where another pool stands, perhaps on the other side.
+  template <class Other>
+  void guess_from(Index problem, const PivotPool<Other>& other) {
+    take_bits(problem, other.bits(problem), other.side() == side_);
+  }
 
-  // Below these, relative to the largest q and v, a sign means nothing.
-  struct Tolerance {
-    double y, v;
-  };
-
-  // y[problem, padded(n)] holds q and becomes q + Qv. Returns which of the problems were solved; the
+  // y[problem, padded<Real>(n)] holds q and becomes q + Qv, zero in s. Returns which of the problems were solved; the
   // others are infeasible.
-  PoolMask solve(const Matrices& Q, double* y, const std::vector<Tolerance>& tolerance, PoolMask problems);
+  PoolMask solve(const Matrices& Q, Real* y, const std::vector<PivotTolerance>& tolerance, PoolMask problems);
 
   // Solves Q_ss v = -q_s with the sets as they are.
-  void solve_values(const Matrices& Q, const double* q, PoolMask problems);
-  // out = base + Qv, zero in s, for one problem.
-  void apply(const double* Q, const double* base, Index problem, double* out) const;
+  void solve_values(const Matrices& Q, const Real* q, PoolMask problems);
+  // out = base + Qv for one problem.
+  void apply(const Real* Q, const Real* base, Index problem, Real* out) const;
 
   // log det Q_ss of the set for another Q, written for each of the problems.
   void log_dets(const Matrices& Q, PoolMask problems, double* out);
   // The same for the Q of the values, where log determinants are kept.
   double log_det(Index problem) const { return log_det_[static_cast<std::size_t>(problem)]; }
 
-  const std::vector<Index>& set(Index problem) const { return set_[static_cast<std::size_t>(problem)]; }
-  const std::vector<double>& values(Index problem) const { return values_[static_cast<std::size_t>(problem)]; }
+  Side side() const { return side_; }
+  std::span<const Index> set(Index problem) const {  // sorted
+    return {&set_[static_cast<std::size_t>(problem * n_)], size_[static_cast<std::size_t>(problem)]};
+  }
+  std::span<const Real> values(Index problem) const {
+    return {&values_[static_cast<std::size_t>(problem * stride_)], size_[static_cast<std::size_t>(problem)]};
+  }
+  // The set as bits, 64 unknowns a word.
+  const std::uint64_t* bits(Index problem) const { return &bits_[static_cast<std::size_t>(problem * n_words_)]; }
 
  private:
   struct Progress {
-    double y_limit, v_tolerance;
+    Real y_limit, v_tolerance;
     Index fewest;  // offenders
     int patience;
   };
 
+  void take_bits(Index problem, const std::uint64_t* from, bool same_side);
+  void list_members(Index problem);
   template <class Visit>
   void for_each_vector(PoolMask problems, Visit&& visit);
-  void start_systems(const Matrices& Q, const double* q, std::span<const Index> side_by_side);
+  void start_systems(const Matrices& Q, const Real* q, std::span<const Index> side_by_side);
   void read_values(std::size_t lane, Index problem, bool in_order);
-  void exchange(const double* y, double y_limit, double v_limit, Index problem);
-  void exchange_worst(const double* Q, const double* y, Index problem);
-  void append_rows(std::size_t lane, Index at, const double* Q, Index problem, bool first);
-  PoolMask pivot(const Matrices& Q, double* y, std::span<const Index> side_by_side, int rounds);
+  Index find_offenders(const Real* y, Index problem);
+  void keep_worst_offender(const Real* Q, const Real* y, Index problem);
+  void exchange(Index problem);
+  bool offends(Index unknown) const {
+    return (offenders_[static_cast<std::size_t>(unknown / 64)] >> unknown % 64 & 1) != 0;
+  }
+  void append_rows(std::size_t lane, Index at, const Real* Q, Index problem, bool first);
+  PoolMask pivot(const Matrices& Q, Real* y, std::span<const Index> side_by_side, int rounds);
 
-  Index n_, n_constrained_, stride_;
+  Index n_, n_constrained_, stride_, n_words_;
   Side side_;
   bool keep_log_dets_;
-  std::vector<std::vector<Index>> set_;      // [problem] sorted
-  std::vector<std::vector<double>> values_;  // [problem] v on the set
-  std::vector<double> q_, log_det_;
-  std::vector<Progress> progress_;                             // [problem]
-  GrowingSystems systems_;                                     // of the problems side by side, and in each lane
-  std::array<std::vector<Index>, kVecWidth> member_;           // the unknown of a row
-  std::array<std::vector<Index>, kVecWidth> place_;            // the row of a member of the set
-  std::vector<Index> next_set_, origin_, entering_, leaving_;  // of an exchange
-  Index n_entering_ = 0, n_leaving_ = 0;
-  std::vector<Index> next_place_, by_size_;
+  std::vector<std::uint64_t> constrained_, free_, offenders_, bits_;  // [word], the last [problem, word]
+  std::vector<std::size_t> size_;                                     // [problem] of the set
+  std::vector<Index> set_;                                            // [problem, member]
+  std::vector<Real> values_;                                          // [problem, member] v
+  std::vector<Real> q_;                                               // [problem, padded unknown]
+  std::vector<double> log_det_;                                       // [problem]
+  std::vector<Progress> progress_;                                    // [problem]
+  GrowingSystems<Real> systems_;                                      // of the problems side by side, and in each lane
+  std::vector<Index> members_;                                        // at the start: [row, lane]
+  std::array<std::vector<Index>, kLanes<Real>> member_;               // the unknown of a row
+  std::array<std::vector<Index>, kLanes<Real>> place_;                // the row of a member of the set
+  std::vector<Index> set_before_, next_place_;                        // of an exchange
+  std::vector<Index> n_of_size_, by_size_;                            // of a counting sort
+};
+
+// Q for pools in single precision, in units of its largest diagonal entry: n rows of padded<float>(n).
+void round_matrix(const double* Q, Index n, float* out);
+
+// Better guesses for pools in double precision, found in single precision.
+class RoughPivots {
+ public:
+  RoughPivots(Index n, Index n_constrained, Side side);
+
+  // Q may be multiples of the pool's own; q [problem, padded(n)].
+  void improve_guesses(PivotPool<double>& pool, const PivotPool<float>::Matrices& Q, const double* q,
+                       PoolMask problems);
+
+ private:
+  Index n_;
+  PivotPool<float> pool_;
+  Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> y_;  // [problem, padded<float>(n)]
+  std::vector<PivotTolerance> tolerance_;
 };
 
 // The same for one problem, by a primal active set that lowers the objective in every step.

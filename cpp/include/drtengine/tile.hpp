@@ -15,7 +15,12 @@ namespace drtengine {
 
 inline constexpr Index kTile = 8;  // spectra in a tile, and doubles a row is padded to a multiple of
 
-inline constexpr Index padded(Index n) { return (n + kTile - 1) / kTile * kTile; }
+// n rounded up to whole cache lines: for doubles, to whole tiles.
+template <class Real = double>
+constexpr Index padded(Index n) {
+  constexpr Index line = 64 / static_cast<Index>(sizeof(Real));
+  return (n + line - 1) / line * line;
+}
 
 // A matrix laid out for tile products: columns padded with zeros, and for each block of columns
 // the range of rows outside of which it is zero (basis functions and penalties are banded).
@@ -43,7 +48,8 @@ class TileFactor {
 };
 
 // out[n] = base[n] + sum_k coefficient[k] * row(pick[k])[n], rows `stride` apart and padded.
-void add_rows(const double* base, const double* rows, Index stride, const Index* pick, const double* coefficient,
-              Index count, double* out);
+template <class Real>
+void add_rows(const Real* base, const Real* rows, Index stride, const Index* pick, const Real* coefficient, Index count,
+              Real* out);
 
 }  // namespace drtengine

@@ -133,7 +133,7 @@ def fit_circuit(
 
     used, status, notes = judge_points(campaign, f_min, f_max, exclude, weights)
     sound = status == Status.OK
-    row_weights = options.check_weights(weights, campaign, used & sound[:, None])
+    row_weights = options.check_weights(weights, campaign, used, sound)
     problem = build_problem(model, campaign, used & sound[:, None], row_weights, fixed=fixed, ties=ties, bounds=bounds)
     status[sound & (problem.data_count <= problem.free_count)] = Status.TOO_FEW_POINTS
     given = _read_guess(problem, len(campaign), guess)

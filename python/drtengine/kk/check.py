@@ -157,7 +157,7 @@ def check_kk(
     used, status, notes = judge_points(campaign, f_min, f_max, exclude, "modulus")
     if isinstance(weights, str):
         options.check_choice("weights", weights, ("modulus",))
-    table = options.check_weights(weights, campaign, used & (status == Status.OK)[:, None])
+    table = options.check_weights(weights, campaign, used, status == Status.OK)
     if not isinstance(table, str):
         used = used & (np.broadcast_to(table, used.shape) > 0)
     request = _Request(method, representation, model, limits, table, threads)
