@@ -250,7 +250,8 @@ class EvidenceScores final : public Scores {
       if (!known) zeros_.guess_from(i, &unconstrained_(i, 0));
       const auto members = static_cast<Index>((was_positive ? positive_ : zeros_).set(i).size());
       const Index zeros = was_positive ? plan_.modes.size() - members : members;
-      const bool positive = factors[static_cast<std::size_t>(i)]->error > kTellsZeros || 2 * zeros > plan_.modes.size();
+      const bool positive =
+          factors[static_cast<std::size_t>(i)]->error > kTellsZeros || 5 * zeros > 3 * plan_.modes.size();
       if (positive && !was_positive) positive_.guess_from(i, zeros_);
       if (!positive && was_positive) zeros_.guess_from(i, positive_);
       chosen |= positive ? pool_bit(i) : 0;

@@ -164,6 +164,12 @@ void GrowingSystems<Real>::solve() {
 }
 
 template <class Real>
+void GrowingSystems<Real>::solve_anew() {
+  for (Index i0 = 0; i0 < n_; i0 += kBlock) solve_forward(i0);
+  solve();
+}
+
+template <class Real>
 double GrowingSystems<Real>::log_det(std::size_t lane) const {
   double sum = 0;
   for (Index i0 = 0; i0 < n_; i0 += kBlock) {  // whole blocks, so that filling moves no factor to another product

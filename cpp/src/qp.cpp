@@ -134,38 +134,42 @@ void PivotPool<Real>::for_each_vector(PoolMask problems, Visit&& visit) {
 }
 
 template <class Real>
-void PivotPool<Real>::solve_values(const Matrices& Q, const Real* q, PoolMask problems) {
+void PivotPool<Real>::solve_values(const Matrices& Q, const Real* q, PoolMask problems,
+                                   const std::function<bool(std::span<const Index>)>& another) {
   for_each_vector(problems, [&, this](std::span<const Index> side_by_side) {
-    start_systems(Q, q, side_by_side);
+    start_systems(Q, side_by_side);
     systems_.factorize();
-    systems_.solve();
-    for (std::size_t lane = 0; lane < side_by_side.size(); ++lane) read_values(lane, side_by_side[lane], true);
+    do {
+      set_right_sides(q, side_by_side);
+      systems_.solve_anew();
+      for (std::size_t lane = 0; lane < side_by_side.size(); ++lane) read_values(lane, side_by_side[lane], true);
+    } while (another(side_by_side));
   });
 }
 
 template <class Real>
 void PivotPool<Real>::log_dets(const Matrices& Q, PoolMask problems, double* out) {
   for_each_vector(problems, [&, this](std::span<const Index> side_by_side) {
-    start_systems(Q, q_.data(), side_by_side);
+    start_systems(Q, side_by_side);
     systems_.factorize();
     for (std::size_t lane = 0; lane < side_by_side.size(); ++lane) out[side_by_side[lane]] = systems_.log_det(lane);
   });
 }
 
-// Lane by lane Q_ss and -q_s; shorter systems are filled up with the identity.
+// Lane by lane Q_ss; shorter systems are filled up with the identity.
 template <class Real>
-void PivotPool<Real>::start_systems(const Matrices& Q, const Real* q, std::span<const Index> side_by_side) {
+void PivotPool<Real>::start_systems(const Matrices& Q, std::span<const Index> side_by_side) {
   constexpr Index width = kLanes<Real>;
-  const auto rows = static_cast<Index>(set(side_by_side.back()).size());
+  const auto count = static_cast<Index>(side_by_side.size()),
+             rows = static_cast<Index>(set(side_by_side.back()).size());
   systems_.start(rows);
   members_.assign(static_cast<std::size_t>(rows * width), 0);  // the first unknown stands in for none
-  const Real *matrix[width], *right[width];
+  const Real* matrix[width];
   Real size[width] = {};
   for (Index lane = 0; lane < width; ++lane) {
-    const bool used = lane < static_cast<Index>(side_by_side.size());
+    const bool used = lane < count;
     const Index problem = side_by_side[used ? static_cast<std::size_t>(lane) : 0];
     matrix[lane] = Q[static_cast<std::size_t>(problem)];
-    right[lane] = q + problem * stride_;
     if (!used) continue;
     Index* member = members_.data() + lane;
     for (const Index i : set(problem)) {
@@ -188,18 +192,29 @@ void PivotPool<Real>::start_systems(const Matrices& Q, const Real* q, std::span<
         for (Index lane = 0; lane < some; ++lane) entry[lane] = row[lane][column[lane]];
       }
     }
-    Real* right_side = systems_.right_side(i);
-    for (Index lane = 0; lane < width; ++lane) right_side[lane] = -right[lane][member[lane]];
   }
-  const bool full = static_cast<Index>(side_by_side.size()) == width;
-  for (Index i = full ? static_cast<Index>(set(side_by_side.front()).size()) : 0; i < rows; ++i) {
+  for (Index i = count == width ? static_cast<Index>(set(side_by_side.front()).size()) : 0; i < rows; ++i) {
     Real use[width];
     for (Index lane = 0; lane < width; ++lane) use[lane] = static_cast<Real>(static_cast<Real>(i) < size[lane]);
     const VecOf<Real> used = load(use);
     Real* entry = systems_.entry(i, 0);
     for (Index j = 0; j <= i; ++j) store(entry + j * width, used * load(entry + j * width));
     store(entry + i * width, load(entry + i * width) + (broadcast(Real{1}) - used));
-    store(systems_.right_side(i), used * load(systems_.right_side(i)));
+  }
+}
+
+// Lane by lane -q_s.
+template <class Real>
+void PivotPool<Real>::set_right_sides(const Real* q, std::span<const Index> side_by_side) {
+  constexpr Index width = kLanes<Real>;
+  Real* right_side = systems_.right_side(0);
+  std::fill(right_side, right_side + systems_.size() * width, Real{0});
+  for (const Index problem : side_by_side) {
+    Real* own = right_side++;
+    for (const Index i : set(problem)) {
+      *own = -q[problem * stride_ + i];
+      own += width;
+    }
   }
 }
 
@@ -260,7 +275,7 @@ void PivotPool<Real>::keep_worst_offender(const Real* Q, const Real* y, Index pr
   Index worst = kNone;
   Real offence = 0;
   const auto compare = [&](Index i, Real own) {
-    if (offends(i) && own > offence) {
+    if (offends(i) && (worst == kNone || own > offence)) {
       worst = i;
       offence = own;
     }
@@ -270,6 +285,7 @@ void PivotPool<Real>::keep_worst_offender(const Real* Q, const Real* y, Index pr
     const bool is_member = k < s.size() && s[k] == i;
     compare(i, is_member ? -values(problem)[k++] : -y[i] / Q[i * (stride_ + 1)]);
   }
+  if (worst == kNone) return;  // none was marked
   std::ranges::fill(offenders_, std::uint64_t{0});
   offenders_[static_cast<std::size_t>(worst / kWord)] = std::uint64_t{1} << worst % kWord;
 }
@@ -329,7 +345,8 @@ void PivotPool<Real>::append_rows(std::size_t lane, Index at, const Real* Q, Ind
 template <class Real>
 PoolMask PivotPool<Real>::pivot(const Matrices& Q, Real* y, std::span<const Index> side_by_side, int rounds) {
   PoolMask solved = 0;
-  start_systems(Q, q_.data(), side_by_side);
+  start_systems(Q, side_by_side);
+  set_right_sides(q_.data(), side_by_side);
   unsigned open = (1u << side_by_side.size()) - 1;
   for (int round = 0; open != 0 && round < rounds; ++round) {
     systems_.factorize();

@@ -10,6 +10,7 @@
 #include <limits>
 #include <numeric>
 #include <optional>
+#include <span>
 #include <utility>
 
 namespace drtengine {
@@ -88,6 +89,10 @@ class Worker {
         x_(RowMatrix::Zero(kPool, stride_)),
         gradient_(x_),
         step_(x_),
+        tile_x_(RowMatrix::Zero(kTile, stride_)),
+        tile_gradient_(tile_x_),
+        tile_step_(tile_x_),
+        tile_residual_(RowMatrix::Zero(kTile, row_stride_)),
         values_(RowMatrix::Zero(kPool, job.outputs.stride())) {
     if (job.weights.per_spectrum()) {
       own_factors_.emplace(job.design, job.weights.paired());
@@ -175,12 +180,29 @@ class Worker {
   }
 
   // gradient_ = A'W^2(z - Ax) - lambda Mx: the gradient without the rounding of a formed A'A.
-  void exact_gradient() {
-    job_.At.multiply(x_.data(), stride_, count_, residual_.data());
-    for (Index i = 0; i < padded(count_); ++i) residual_.row(i) = w2_.row(i).cwiseProduct(z_.row(i) - residual_.row(i));
-    job_.A.multiply(residual_.data(), row_stride_, count_, gradient_.data());
-    job_.M.multiply(x_.data(), stride_, count_, step_.data());
-    for (Index i = 0; i < count_; ++i) gradient_.row(i) -= lambda(i) * step_.row(i);
+  void exact_gradients(std::span<const Index> problems) {
+    for (std::size_t first = 0; first < problems.size(); first += kTile) {
+      const std::span some = problems.subspan(first, std::min<std::size_t>(kTile, problems.size() - first));
+      for (Index k = 0; const Index i : some) tile_x_.row(k++) = x_.row(i);
+      job_.At.multiply(tile_x_.data(), stride_, kTile, tile_residual_.data());
+      for (Index k = 0; const Index i : some) {
+        tile_residual_.row(k) = w2_.row(i).cwiseProduct(z_.row(i) - tile_residual_.row(k));
+        ++k;
+      }
+      job_.A.multiply(tile_residual_.data(), row_stride_, kTile, tile_gradient_.data());
+      job_.M.multiply(tile_x_.data(), stride_, kTile, tile_step_.data());
+      for (Index k = 0; const Index i : some) {
+        gradient_.row(i) = tile_gradient_.row(k) - lambda(i) * tile_step_.row(k);
+        ++k;
+      }
+    }
+  }
+
+  void exact_gradients(PoolMask problems) {
+    std::array<Index, kPool> list;
+    std::size_t count = 0;
+    for_each(problems, [&](Index i) { list[count++] = i; });
+    exact_gradients(std::span(list).first(count));
   }
 
   // g = A'W^2z
@@ -218,20 +240,26 @@ class Worker {
       x_.row(i).setZero();
       add_values(i);
     });
-    exact_gradient();
+    exact_gradients(problems);
+    step_ = -gradient_;
     PoolMask open = solved;
     std::array<double, kPool> first_step;
-    for (int round = 0; open != 0 && round < kMaxRefinements; ++round) {
-      step_ = -gradient_;
-      positive_.solve_values(matrices_, step_.data(), open);
-      for_each(open, [&, this](Index i) {
+    std::array<int, kPool> rounds{};
+    positive_.solve_values(matrices_, step_.data(), solved, [&, this](std::span<const Index> some) {
+      bool any_open = false;
+      for (const Index i : some) {
+        if (!contains(open, i)) continue;
+        const auto p = static_cast<std::size_t>(i);
         const double step = relative_to_x(i, add_values(i));
-        if (round == 0) first_step[static_cast<std::size_t>(i)] = step;
+        if (rounds[p]++ == 0) first_step[p] = step;
         // the first step is the error of such steps
-        if (is_refined(i, step, first_step[static_cast<std::size_t>(i)])) open &= ~pool_bit(i);
-      });
-      exact_gradient();
-    }
+        if (is_refined(i, step, first_step[p]) || rounds[p] == kMaxRefinements) open &= ~pool_bit(i);
+        any_open = any_open || contains(open, i);
+      }
+      exact_gradients(some);
+      for (const Index i : some) step_.row(i) = -gradient_.row(i);
+      return any_open;
+    });
     for_each(problems, [&, this](Index i) {
       if (!(contains(solved, i) && signs_hold(i))) solve_monotonely(i);
     });
@@ -249,7 +277,7 @@ class Worker {
   }
 
   void refine_unconstrained(PoolMask open) {
-    if (open != 0) exact_gradient();
+    exact_gradients(open);
     for (int round = 0; open != 0 && round < kMaxRefinements; ++round) {
       if (own_factors_) {
         own_factors_->multiply_inverse(gradient_.data(), count_, step_.data());
@@ -260,7 +288,7 @@ class Worker {
         x_.row(i) += step_.row(i);
         if (is_refined(i, relative_to_x(i, step_.row(i).norm()), factor_error(i))) open &= ~pool_bit(i);
       });
-      exact_gradient();
+      exact_gradients(open);
     }
   }
 
@@ -337,8 +365,9 @@ class Worker {
   PivotPool<double> zeros_, positive_;
   RoughPivots rough_;
   PivotPool<float>::Matrices rough_inverse_;
-  RowMatrix z_, w2_, residual_;                // [problem, row]
-  RowMatrix x_, gradient_, step_;              // [problem, unknown]
+  RowMatrix z_, w2_, residual_;    // [problem, row]
+  RowMatrix x_, gradient_, step_;  // [problem, unknown]
+  RowMatrix tile_x_, tile_gradient_, tile_step_, tile_residual_;
   std::array<double, kPool> error_{};          // [problem]
   RowMatrix values_;                           // [problem, output]
   std::optional<SharedFactor> shared_factor_;  // of the lambda met last

@@ -230,7 +230,7 @@ def fit_drt(
     functions = ridge if method == "ridge" else hats(nodes)
 
     Z = campaign.Z if area is None else campaign.Z * area
-    arrays = empty_arrays(len(campaign), campaign.Z.shape[1], nodes.size, method, wanted)
+    arrays = empty_arrays(len(campaign), campaign.Z.shape[1], nodes.size, method if grids else None, wanted)
     within = _within if method in ("ridge", "log") else halfway
     done = len(campaign) - sum(rows.size for rows, _ in grids)
     problems = []

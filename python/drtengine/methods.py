@@ -152,15 +152,18 @@ def pose(
     }
 
 
-def empty_arrays(n_spectra: int, n_points: int, n_tau: int, method: str, band: Band | None) -> dict[str, Any]:
-    """NaN for everything a spectrum may turn out not to have."""
-    curves = ("coefficients", "gamma", *(("gamma_low", "gamma_high") if band is not None else ()))
+def empty_arrays(n_spectra: int, n_points: int, n_tau: int, solver: str | None, band: Band | None) -> dict[str, Any]:
+    """NaN for everything a spectrum may turn out not to have; a solver by ridge puts its curves there itself."""
+    curves = (
+        *(() if solver == "ridge" else ("coefficients", "gamma")),
+        *(("gamma_low", "gamma_high") if band is not None else ()),
+    )
     arrays: dict[str, Any] = {name: np.full((n_spectra, n_tau), np.nan) for name in curves}
     for name in PER_SPECTRUM:
         arrays[name] = np.full(n_spectra, np.nan)
     for name in ("evidence_log", "evidence_elements"):
         arrays[name] = np.full(n_spectra, np.nan)
-    if method != "ridge":
+    if solver != "ridge":
         arrays["squared_weights"] = np.zeros((n_spectra, 2 * n_points))
     arrays["outliers"] = np.zeros((n_spectra, n_points), dtype=bool)
     arrays["method"] = np.full(n_spectra, "", dtype="U8")
@@ -313,10 +316,13 @@ SOLVERS = {"ridge": solve_ridge, "log": solve_smooth, "elements": solve_smooth, 
 
 def _put_rows(arrays: dict[str, Any], rows: IntArray, name: str, values: FloatArray) -> None:
     """Put the values of some spectra in their places, without a copy where that is all of them."""
-    if rows.size == len(arrays["lambda_"]):
+    count = len(arrays["lambda_"])
+    if rows.size == count:
         arrays[name] = values
-    else:
-        arrays[name][rows] = values
+        return
+    if name not in arrays:
+        arrays[name] = np.full((count, values.shape[1]), np.nan)
+    arrays[name][rows] = values
 
 
 def _put_free(arrays: dict[str, Any], grid: GridProblem, free: FloatArray) -> None:

@@ -27,8 +27,9 @@ class GrowingSystems {
   Real* right_side(Index i) { return right_side_.data() + i * kWidth; }
   Real* sign(Index i) { return sign_.data() + i * kWidth; }
 
-  void factorize();  // the rows added since it was called last; NaN in lanes where a sign is wrong
-  void solve();      // for the whole
+  void factorize();   // the rows added since it was called last; NaN in lanes where a sign is wrong
+  void solve();       // for the whole
+  void solve_anew();  // the same for other right sides
   const Real* solution(Index i) const { return solution_.data() + i * kWidth; }
   double log_det(std::size_t lane) const;  // log |det A|
 

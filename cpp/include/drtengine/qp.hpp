@@ -72,8 +72,10 @@ class PivotPool {
   // others are infeasible.
   PoolMask solve(const Matrices& Q, Real* y, const std::vector<PivotTolerance>& tolerance, PoolMask problems);
 
-  // Solves Q_ss v = -q_s with the sets as they are.
-  void solve_values(const Matrices& Q, const Real* q, PoolMask problems);
+  // Solves Q_ss v = -q_s with the sets as they are, some problems at a time, as often as another(problems)
+  // says that it has given some of them another q.
+  void solve_values(const Matrices& Q, const Real* q, PoolMask problems,
+                    const std::function<bool(std::span<const Index>)>& another);
   // out = base + Qv for one problem.
   void apply(const Real* Q, const Real* base, Index problem, Real* out) const;
 
@@ -103,7 +105,8 @@ class PivotPool {
   void list_members(Index problem);
   template <class Visit>
   void for_each_vector(PoolMask problems, Visit&& visit);
-  void start_systems(const Matrices& Q, const Real* q, std::span<const Index> side_by_side);
+  void start_systems(const Matrices& Q, std::span<const Index> side_by_side);
+  void set_right_sides(const Real* q, std::span<const Index> side_by_side);
   void read_values(std::size_t lane, Index problem, bool in_order);
   Index find_offenders(const Real* y, Index problem);
   void keep_worst_offender(const Real* Q, const Real* y, Index problem);

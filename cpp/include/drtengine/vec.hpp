@@ -48,7 +48,7 @@ struct VecTypes<float> {
 };
 #endif
 template <class Real>
-using VecOf = typename VecTypes<Real>::Type;
+using VecOf = VecTypes<Real>::Type;
 using Vec = VecOf<double>;
 
 // For loops of constant length, loops whose iterations write to places of their own, and small
