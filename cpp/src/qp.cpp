@@ -19,7 +19,7 @@ constexpr int kPatience = 3;  // rounds without fewer offenders before they chan
 constexpr int kFirstRounds = 1, kRounds = 3;
 constexpr Index kFewChanges = 4;  // times their number is at most the size of the set
 constexpr Index kFewZeros = 24;
-// Passes before pivoting gives up: in single precision there is another one to go on.
+// Passes before pivoting gives up. Where single precision does, double precision goes on.
 template <class Real>
 constexpr int kMaxPasses = std::is_same_v<Real, double> ? 250 : 12;
 constexpr Index kNone = -1;           // a row that is no unknown's
@@ -71,25 +71,28 @@ PivotPool<Real>::PivotPool(Index n, Index n_constrained, Side side, bool keep_lo
 template <class Real>
 void PivotPool<Real>::guess_from(Index problem, const double* x) {
   std::uint64_t* own = &bits_[static_cast<std::size_t>(problem * n_words_)];
-  const auto word = [&, this](Index w, auto&& test) {
-    return bits_where(x + w * kWord, std::min(kWord, padded(n_) - w * kWord), test);
+  const auto word = [&, this](Index w, auto&& test) {  // of constrained unknowns
+    return constrained_[static_cast<std::size_t>(w)] &
+           bits_where(x + w * kWord, std::min(kWord, padded(n_) - w * kWord), test);
   };
   const Vec zero{};
+  const auto negatives = [&, this](Index w) {
+    return w == n_words_ ? 0 : word(w, [&](Vec v) { return less_mask(v, zero); });
+  };
   if (side_ == Side::kPositive) {
     for (std::size_t w = 0; w < free_.size(); ++w) {
-      own[w] = (word(static_cast<Index>(w), [&](Vec v) { return less_mask(zero, v); }) & constrained_[w]) | free_[w];
+      own[w] = word(static_cast<Index>(w), [&](Vec v) { return less_mask(zero, v); }) | free_[w];
     }
   } else {
     // Neighbouring unknowns belong to overlapping functions: next to a negative one, a small one is
     // likely to turn negative as well. This saves about one round in six.
     const double largest = n_constrained_ == 0 ? 0 : Eigen::Map<const Vector>(x, n_constrained_).maxCoeff();
     const Vec small = broadcast(kWiden * largest);
-    std::uint64_t before = 0, negative = word(0, [&](Vec v) { return less_mask(v, zero); });
+    std::uint64_t before = 0, negative = negatives(0);
     for (Index w = 0; w < n_words_; ++w) {
-      const std::uint64_t after = w + 1 == n_words_ ? 0 : word(w + 1, [&](Vec v) { return less_mask(v, zero); });
+      const std::uint64_t after = negatives(w + 1);
       const std::uint64_t beside = negative << 1 | before >> (kWord - 1) | negative >> 1 | after << (kWord - 1);
-      const std::uint64_t near = beside & word(w, [&](Vec v) { return less_mask(v, small); });
-      own[w] = (negative | near) & constrained_[static_cast<std::size_t>(w)];
+      own[w] = negative | (beside & word(w, [&](Vec v) { return less_mask(v, small); }));
       before = negative;
       negative = after;
     }

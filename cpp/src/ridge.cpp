@@ -229,10 +229,10 @@ class Worker {
     if (problems == 0) return;
     matrices_.resize(static_cast<std::size_t>(count_));
     tolerance_.assign(static_cast<std::size_t>(count_), kPositiveTolerance);
-    for (Index i = 0; i < count_; ++i) {
+    for_each(problems, [this](Index i) {
       matrices_[static_cast<std::size_t>(i)] = own_factors_ ? own_factors_->H_rows(i) : shared_factor_->H_rows();
       positive_.guess_from(i, &x_(i, 0));
-    }
+    });
     right_sides(step_);
     step_ = -step_;
     const PoolMask solved = positive_.solve(matrices_, step_.data(), tolerance_, problems);

@@ -7,10 +7,10 @@
 //   positive: Q = H,        q = -g.       Then v = x, and y is the gradient.   Free unknowns have y = 0.
 // For a guess of the set s where v may differ from zero, Q_ss v = -q_s is a small system. Then all
 // offenders against a sign change sides at once (block principal pivoting: Judice, Pires, Comput.
-// Oper. Res. 21 (1994) 587, doi:10.1016/0305-0548(94)90106-6), or, where that goes round in
-// circles, the worst alone. Few unknowns of a distribution of
-// relaxation times are zero unless lambda is tiny, so the zeros are the cheaper side; the other is
-// the more accurate one where H is close to singular. Pivoting can fail all the same; `solve_monotone` cannot.
+// Oper. Res. 21 (1994) 587, doi:10.1016/0305-0548(94)90106-6), or, where that goes round in circles,
+// the worst alone. Few unknowns of a distribution of relaxation times are zero unless lambda is tiny,
+// so the zeros are the cheaper side; the other is the more accurate one where H is close to singular.
+// Pivoting can fail all the same; `solve_monotone` cannot.
 //
 // The small systems of the pool's open problems are solved as many at once as a vector has lanes,
 // systems of like size together. Where few members change, a factor grows by rows for them instead of
