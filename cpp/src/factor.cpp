@@ -110,27 +110,22 @@ void LaneFactor::factorize(const double* w2, Index stride_w2, Index count, const
 
 // Copies a group's inverses out of systems_, both triangles, in square blocks.
 void LaneFactor::unpack_inverse(Index group) {
-  const Index size = systems_.size();
-  // entry(v) are those of one row or column of a block; they become entries side by side in each lane
-  const auto put = [&, this](Index row, Index column, auto&& entry) DRTENGINE_INLINE_LAMBDA {
-    Vec v[kVecWidth];
-    DRTENGINE_UNROLL
-    for (Index k = 0; k < kVecWidth; ++k) v[k] = column + k < size ? load(entry(column + k)) : Vec{};
-    transpose(v);
-    DRTENGINE_UNROLL
-    for (Index lane = 0; lane < kVecWidth; ++lane) {
-      store(&G_[static_cast<std::size_t>(((group + lane) * stride_ + row) * stride_ + column)], v[lane]);
-    }
-  };
   for (Index i = 0; i < n_; ++i) {
     for (Index j = 0; j < n_; j += kVecWidth) {
-      put(i, j, [&, this](Index k) { return i >= k ? systems_.entry(i, k) : systems_.entry(k, i); });
+      Vec v[kVecWidth];  // one entry in all lanes, then one lane's entries
+      DRTENGINE_UNROLL
+      for (Index k = 0; k < kVecWidth; ++k) {
+        const Index column = j + k;
+        v[k] = column < n_ ? load(systems_.entry(std::max(i, column), std::min(i, column))) : Vec{};
+      }
+      transpose(v);
+      DRTENGINE_UNROLL
+      for (Index lane = 0; lane < kVecWidth; ++lane) {
+        store(&G_[static_cast<std::size_t>(((group + lane) * stride_ + i) * stride_ + j)], v[lane]);
+      }
     }
   }
   for (Index lane = group; lane < group + kVecWidth; ++lane) {
-    for (Index i = 0; i < n_; ++i)
-      std::fill(&G_[static_cast<std::size_t>((lane * stride_ + i) * stride_ + n_)],
-                &G_[static_cast<std::size_t>((lane * stride_ + i) * stride_)] + stride_, 0.0);
     round_matrix(inverse(lane), n_, &rough_[static_cast<std::size_t>(lane * n_ * padded<float>(n_))]);
   }
 }

@@ -140,13 +140,19 @@ template <class Real>
 void PivotPool<Real>::solve_values(const Matrices& Q, const Real* q, PoolMask problems,
                                    const std::function<bool(std::span<const Index>)>& another) {
   for_each_vector(problems, [&, this](std::span<const Index> side_by_side) {
+    const auto read_all = [&, this] {
+      for (std::size_t lane = 0; lane < side_by_side.size(); ++lane) read_values(lane, side_by_side[lane], true);
+    };
     start_systems(Q, side_by_side);
+    set_right_sides(q, side_by_side);
     systems_.factorize();
-    do {
+    systems_.solve();
+    read_all();
+    while (another(side_by_side)) {
       set_right_sides(q, side_by_side);
       systems_.solve_anew();
-      for (std::size_t lane = 0; lane < side_by_side.size(); ++lane) read_values(lane, side_by_side[lane], true);
-    } while (another(side_by_side));
+      read_all();
+    }
   });
 }
 
@@ -233,12 +239,6 @@ void PivotPool<Real>::read_values(std::size_t lane, Index problem, bool in_order
   } else {
     for (std::size_t k = 0; k < size; ++k) v[k] = from[place_[lane][k] * width];
   }
-}
-
-template <class Real>
-void PivotPool<Real>::apply(const Real* Q, const Real* base, Index problem, Real* out) const {
-  const std::span s = set(problem);
-  add_rows(base, Q, stride_, s.data(), values(problem).data(), static_cast<Index>(s.size()), out);
 }
 
 // Marks all offenders against a sign, of y outside the set and of v in it, and counts them.
@@ -362,7 +362,8 @@ PoolMask PivotPool<Real>::pivot(const Matrices& Q, Real* y, std::span<const Inde
       Progress& own = progress_[p];
       Real* own_y = y + problem * stride_;
       read_values(lane, problem, round == 0);
-      apply(Q[p], &q_[static_cast<std::size_t>(problem * stride_)], problem, own_y);
+      add_rows(&q_[static_cast<std::size_t>(problem * stride_)], Q[p], stride_, set(problem).data(),
+               values(problem).data(), static_cast<Index>(set(problem).size()), own_y);
       Index changes = find_offenders(own_y, problem);
       if (changes == 0) {
         for (const Index i : set(problem)) own_y[i] = 0;

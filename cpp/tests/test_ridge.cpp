@@ -103,7 +103,7 @@ void check_solutions(const Fit& fit, const RowMatrix& Z, double tolerance) {
     CAPTURE(s);
     const Vector x = unknowns(fit.design, solutions, s);
     if (fit.options.nonneg) CHECK(x.head(fit.design.n_basis).minCoeff() >= 0);
-    CHECK(violation(fit, Z, s, x) <= 5e-10);
+    CHECK(violation(fit, Z, s, x) <= 1e-10);
     CHECK(error(fit, Z, s, x) <= tolerance);
     CHECK(error(fit, Z, s, x) <= 10 * solutions.error[s]);  // which is an estimate
     CHECK(same_bits(solutions.values.row(s), solutions.coefficients.row(s)));

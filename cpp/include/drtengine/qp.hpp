@@ -76,8 +76,6 @@ class PivotPool {
   // says that it has given some of them another q.
   void solve_values(const Matrices& Q, const Real* q, PoolMask problems,
                     const std::function<bool(std::span<const Index>)>& another);
-  // out = base + Qv for one problem.
-  void apply(const Real* Q, const Real* base, Index problem, Real* out) const;
 
   // log det Q_ss of the set for another Q, written for each of the problems.
   void log_dets(const Matrices& Q, PoolMask problems, double* out);
