@@ -39,13 +39,16 @@ ThinQr::ThinQr(const Matrix& A) {
   R = qr.matrixQR().topRows(n).triangularView<Eigen::Upper>();
 }
 
-Matrix invert_upper(const Matrix& R) {
-  return R.triangularView<Eigen::Upper>().solve(Matrix::Identity(R.rows(), R.cols()));
+RankRevealingQr::RankRevealingQr(const Matrix& A) {
+  const Eigen::ColPivHouseholderQR<Matrix> qr(A);
+  const Index rank = qr.rank();
+  Q = qr.householderQ().setLength(rank) * Matrix::Identity(A.rows(), rank);
+  R = qr.matrixR().topRows(rank).triangularView<Eigen::Upper>();
+  R *= qr.colsPermutation().transpose();
 }
 
-Matrix orthonormal_range(const Matrix& A) {
-  const Eigen::ColPivHouseholderQR<Matrix> qr(A);
-  return qr.householderQ() * Matrix::Identity(A.rows(), qr.rank());
+Matrix invert_upper(const Matrix& R) {
+  return R.triangularView<Eigen::Upper>().solve(Matrix::Identity(R.rows(), R.cols()));
 }
 
 Vector least_squares(const Matrix& A, const Vector& b) { return A.colPivHouseholderQr().solve(b); }

@@ -1,5 +1,6 @@
 #include "drtengine/design.hpp"
 
+#include "drtengine/dense.hpp"
 #include "drtengine/errors.hpp"
 #include "drtengine/kernel.hpp"
 #include "drtengine/penalty.hpp"
@@ -47,6 +48,10 @@ Design assemble(const Basis& basis, ConstVectorView omega, const Model& model) {
     for (Index k = 0; k < frequencies; ++k) design.A(2 * k + 1, column) = -smallest / omega[k];
   }
   return design;
+}
+
+RowMatrix weighted_gram(const Design& design, const Vector& w2) {
+  return gram_of_rows(design.A.transpose() * w2.cwiseSqrt().asDiagonal());
 }
 
 RowWeights::RowWeights(ConstMatrixView weights, bool own, const Design& design, Index n_spectra)

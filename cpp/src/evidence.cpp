@@ -34,7 +34,7 @@ struct Factor {
   Vector to_modes;             // [mode] c/d from b
   Vector left;                 // [mode] 1 - f
   RowMatrix H, G;              // padded
-  std::vector<float> rough_G;
+  AlignedVector<float> rough_G;
   double error;  // of G
 
   Factor(const Modes& modes, const RowMatrix& gram, const RowMatrix& penalty, const PriorVolume& prior, double at)

@@ -11,13 +11,30 @@
 namespace drtengine {
 namespace {
 
+constexpr Index kDense = 1 << 16;  // entries of A from which on it is worth looking at its rank
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 
 }  // namespace
 
-SharedFactor::SharedFactor(const RowMatrix& rows, const RowMatrix& gram, const RowMatrix& penalty, double lambda)
-    : lambda_(lambda), H_(RowMatrix::Zero(gram.rows(), padded(gram.cols()))) {
-  const RowMatrix H = gram + lambda * penalty;
+SharedRows::SharedRows(const Design& design, const Vector& w2) {
+  const RowMatrix& A = design.A;
+  if (A.size() > kDense) {
+    const Vector w = w2.cwiseSqrt();
+    const RankRevealingQr qr(w.asDiagonal() * A);
+    if ((A.rows() + A.cols()) * qr.R.rows() < A.size()) {
+      WQ = w.asDiagonal() * qr.Q;
+      R = qr.R;
+      gram = gram_of_rows(R.transpose());
+      return;
+    }
+  }
+  R = w2.asDiagonal() * A;
+  gram = weighted_gram(design, w2);
+}
+
+SharedFactor::SharedFactor(const SharedRows& rows, const RowMatrix& penalty, double lambda)
+    : lambda_(lambda), H_(RowMatrix::Zero(penalty.rows(), padded(penalty.cols()))) {
+  const RowMatrix H = rows.gram + lambda * penalty;
   H_.leftCols(H.cols()) = H;
   const Cholesky cholesky(H);
   if (!cholesky.succeeded()) throw NotPositiveDefinite("A'A + lambda M is singular");
@@ -26,7 +43,25 @@ SharedFactor::SharedFactor(const RowMatrix& rows, const RowMatrix& gram, const R
   G_tile_ = TileFactor(G);
   rough_.resize(static_cast<std::size_t>(G.rows() * padded<float>(G.rows())));
   round_matrix(G_tile_.data(), G.rows(), rough_.data());
-  solution_ = TileFactor(multiply(rows, G));
+  RowMatrix solution = multiply(rows.R, G);
+  if (rows.WQ.size() != 0) {
+    const double negligible = error_ * solution.norm();
+    Index keep = solution.rows();
+    for (double rest = 0; keep > 0; --keep) {
+      rest = std::hypot(rest, solution.row(keep - 1).norm());
+      if (rest > negligible) break;
+    }
+    solution.conservativeResize(keep, Eigen::NoChange);
+    compression_ = TileFactor(rows.WQ.leftCols(keep));
+  }
+  solution_ = TileFactor(solution);
+}
+
+void SharedFactor::solve(const double* z, Index stride_z, Index count, double* x) const {
+  if (!compression_) return solution_.multiply(z, stride_z, count, x);
+  RowMatrix compressed(padded(count), compression_->stride());
+  compression_->multiply(z, stride_z, count, compressed.data());
+  solution_.multiply(compressed.data(), compression_->stride(), count, x);
 }
 
 LaneFactor::LaneFactor(const Design& design, bool paired_weights)
@@ -54,7 +89,7 @@ LaneFactor::LaneFactor(const Design& design, bool paired_weights)
 // H without the penalty: one product of weights and `products_`, of which each block is read once.
 void LaneFactor::form_gram(const double* w2, Index stride_w2, Index count) {
   const Index apart = paired_ ? 2 : 1;
-  std::vector<double> weights(static_cast<std::size_t>(n_weights_ * kSpectra));  // [group, weight, lane]
+  AlignedVector<double> weights(static_cast<std::size_t>(n_weights_ * kSpectra));  // [group, weight, lane]
   for (Index s = 0; s < count; ++s) {
     double* to = &weights[static_cast<std::size_t>((s / kVecWidth * n_weights_) * kVecWidth + s % kVecWidth)];
     for (Index q = 0; q < n_weights_; ++q) {
@@ -133,9 +168,10 @@ void LaneFactor::unpack_inverse(Index group) {
 void LaneFactor::multiply_inverse(const double* in, Index count, double* out) const {
   std::vector<Index> all(static_cast<std::size_t>(n_));
   std::iota(all.begin(), all.end(), Index{0});
-  const std::vector<double> zero(static_cast<std::size_t>(stride_));
+  const AlignedVector<double> zero(static_cast<std::size_t>(stride_));
   for (Index lane = 0; lane < count; ++lane) {
-    add_rows(zero.data(), inverse(lane), stride_, all.data(), in + lane * stride_, n_, out + lane * stride_);
+    const RowSum<double> sum{zero.data(), inverse(lane), all.data(), in + lane * stride_, n_, out + lane * stride_};
+    add_rows(std::span(&sum, 1), stride_);
   }
 }
 

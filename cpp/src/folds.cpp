@@ -42,7 +42,7 @@ Fold make_fold(const Design& design, const Vector& w2, std::vector<Index> held_o
   Pencil pencil(gram, penalty);
   Matrix left_out(testing.rows(), static_cast<Index>(alone.size()));
   if (!alone.empty()) {
-    left_out = orthonormal_range(testing(Eigen::all, alone));
+    left_out = RankRevealingQr(testing(Eigen::all, alone)).Q;
   }
   Matrix predict = multiply(testing(Eigen::all, kept), pencil.V);
   predict -= multiply(left_out, multiply_transposed(left_out, predict));

@@ -139,7 +139,7 @@ class Fit {
     m.rows = static_cast<double>((s.w2.array() > 0).count());
     const Matrix free = w.asDiagonal() * s.design->A.rightCols(s.design->size() - n_);
     if (free.cols() > 0) {
-      const Matrix Q = orthonormal_range(free);
+      const Matrix Q = RankRevealingQr(free).Q;
       m.n_free = Q.cols();
       m.A -= multiply(Q, multiply_transposed(Q, m.A));
       m.z -= Q * (Q.transpose() * m.z);

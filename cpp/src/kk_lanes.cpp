@@ -24,12 +24,12 @@ constexpr Index kPair = 2, kPhases = kSums / kPair;  // columns and phases in a 
 constexpr double kRefinable = 1e-10;
 
 constexpr Index packed(Index i, Index j) { return i * (i + 1) / 2 + j; }
-Vec get(const std::vector<double>& lanes, Index i) { return load(lanes.data() + i * kVecWidth); }
-void put(std::vector<double>& lanes, Index i, Vec value) { store(lanes.data() + i * kVecWidth, value); }
+Vec get(const AlignedVector<double>& lanes, Index i) { return load(lanes.data() + i * kVecWidth); }
+void put(AlignedVector<double>& lanes, Index i, Vec value) { store(lanes.data() + i * kVecWidth, value); }
 
 // from -= matrix x, for Rows rows from `begin` on
 template <Index Rows>
-void subtract_block(const RowMatrix& matrix, const double* x, Index begin, std::vector<double>& from) {
+void subtract_block(const RowMatrix& matrix, const double* x, Index begin, AlignedVector<double>& from) {
   Vec sum[Rows] = {};
   const double* row = matrix.data() + begin * matrix.cols();
   for (Index j = 0; j < matrix.cols(); ++j) {
@@ -40,7 +40,7 @@ void subtract_block(const RowMatrix& matrix, const double* x, Index begin, std::
   for (Index i = 0; i < Rows; ++i) put(from, begin + i, get(from, begin + i) - sum[i]);
 }
 
-void subtract(const RowMatrix& matrix, const double* x, std::vector<double>& from) {
+void subtract(const RowMatrix& matrix, const double* x, AlignedVector<double>& from) {
   constexpr Index kRows = kSums / 2;
   Index row = 0;
   for (; row + kRows <= matrix.rows(); row += kRows) subtract_block<kRows>(matrix, x, row, from);
@@ -49,7 +49,7 @@ void subtract(const RowMatrix& matrix, const double* x, std::vector<double>& fro
 
 // to = matrix' rows, for Columns columns from `begin` on
 template <Index Columns>
-void project_block(const RowMatrix& matrix, const std::vector<double>& rows, Index begin, double* to) {
+void project_block(const RowMatrix& matrix, const AlignedVector<double>& rows, Index begin, double* to) {
   Vec sum[Columns] = {};
   const double* entry = matrix.data() + begin;
   for (Index row = 0; row < matrix.rows(); ++row, entry += matrix.cols()) {
@@ -60,7 +60,7 @@ void project_block(const RowMatrix& matrix, const std::vector<double>& rows, Ind
   for (Index j = 0; j < Columns; ++j) store(to + (begin + j) * kVecWidth, sum[j]);
 }
 
-void project(const RowMatrix& matrix, const std::vector<double>& rows, double* to) {
+void project(const RowMatrix& matrix, const AlignedVector<double>& rows, double* to) {
   Index column = 0;
   for (; column + kSums <= matrix.cols(); column += kSums) project_block<kSums>(matrix, rows, column, to);
   for (; column < matrix.cols(); ++column) project_block<1>(matrix, rows, column, to);
@@ -408,7 +408,7 @@ void KkLanes::find_leverage(const KkBasis& basis, const KkRemainder& remainder) 
   }
 }
 
-double KkLanes::squares(const std::vector<double>& rows, Index lane) const {
+double KkLanes::squares(const AlignedVector<double>& rows, Index lane) const {
   double sum = 0;
   for (Index row = 0; row < 2 * n_points_; ++row) {
     const double value = rows[at(row) + u(lane)];

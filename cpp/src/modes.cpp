@@ -1,7 +1,5 @@
 #include "drtengine/modes.hpp"
 
-#include "drtengine/ridge.hpp"
-
 #include <cmath>
 
 namespace drtengine {

@@ -13,10 +13,11 @@
 namespace drtengine {
 namespace {
 
-constexpr int kPatience = 3;  // rounds without fewer offenders before they change sides one by one
+constexpr int kEarlyRounds = 2;  // in which many change sides, and gaps are closed
+constexpr int kPatience = 3;     // rounds without fewer offenders before they change sides one by one
 // Systems grow for so many rounds before they are set up anew, with others of like size. They are not
-// kept where that is cheaper: in the first round, and where a large part of a set changes or the zeros are few.
-constexpr int kFirstRounds = 1, kRounds = 3;
+// kept where that is cheaper: in early rounds, and where a large part of a set changes or the zeros are few.
+constexpr int kRounds = 3;
 constexpr Index kFewChanges = 4;  // times their number is at most the size of the set
 constexpr Index kFewZeros = 24;
 // Passes before pivoting gives up. Where single precision does, double precision goes on.
@@ -24,7 +25,6 @@ template <class Real>
 constexpr int kMaxPasses = std::is_same_v<Real, double> ? 250 : 12;
 constexpr Index kNone = -1;           // a row that is no unknown's
 constexpr Index kWord = 64;           // unknowns whose bits share a word
-constexpr double kWiden = 0.1;        // of the largest unknown: what counts as small beside a negative one
 constexpr double kRough = 1e-6;       // of the largest: what a sign means in single precision
 constexpr double kTolerance = 1e-13;  // of the largest unknown: where the monotone solver takes it for zero
 constexpr int kMaxRefinements = 4;    // of the monotone solver on one passive set
@@ -55,6 +55,7 @@ PivotPool<Real>::PivotPool(Index n, Index n_constrained, Side side, bool keep_lo
       constrained_(static_cast<std::size_t>(n_words_)),
       free_(constrained_),
       offenders_(constrained_),
+      gaps_(constrained_),
       bits_(static_cast<std::size_t>(kPool * n_words_)),
       size_(kPool),
       set_(static_cast<std::size_t>(kPool * n)),
@@ -71,31 +72,14 @@ PivotPool<Real>::PivotPool(Index n, Index n_constrained, Side side, bool keep_lo
 template <class Real>
 void PivotPool<Real>::guess_from(Index problem, const double* x) {
   std::uint64_t* own = &bits_[static_cast<std::size_t>(problem * n_words_)];
-  const auto word = [&, this](Index w, auto&& test) {  // of constrained unknowns
-    return constrained_[static_cast<std::size_t>(w)] &
-           bits_where(x + w * kWord, std::min(kWord, padded(n_) - w * kWord), test);
-  };
   const Vec zero{};
-  const auto negatives = [&, this](Index w) {
-    return w == n_words_ ? 0 : word(w, [&](Vec v) { return less_mask(v, zero); });
-  };
-  if (side_ == Side::kPositive) {
-    for (std::size_t w = 0; w < free_.size(); ++w) {
-      own[w] = word(static_cast<Index>(w), [&](Vec v) { return less_mask(zero, v); }) | free_[w];
-    }
-  } else {
-    // Neighbouring unknowns belong to overlapping functions: next to a negative one, a small one is
-    // likely to turn negative as well. This saves about one round in six.
-    const double largest = n_constrained_ == 0 ? 0 : Eigen::Map<const Vector>(x, n_constrained_).maxCoeff();
-    const Vec small = broadcast(kWiden * largest);
-    std::uint64_t before = 0, negative = negatives(0);
-    for (Index w = 0; w < n_words_; ++w) {
-      const std::uint64_t after = negatives(w + 1);
-      const std::uint64_t beside = negative << 1 | before >> (kWord - 1) | negative >> 1 | after << (kWord - 1);
-      own[w] = negative | (beside & word(w, [&](Vec v) { return less_mask(v, small); }));
-      before = negative;
-      negative = after;
-    }
+  for (Index w = 0; w < n_words_; ++w) {
+    const Index begin = w * kWord;
+    const std::uint64_t bits = bits_where(x + begin, std::min(kWord, padded(n_) - begin), [&](Vec v) {
+      return side_ == Side::kZeros ? less_mask(v, zero) : less_mask(zero, v);
+    });
+    const auto word = static_cast<std::size_t>(w);
+    own[word] = (bits & constrained_[word]) | (side_ == Side::kPositive ? free_[word] : 0);
   }
   list_members(problem);
 }
@@ -266,6 +250,11 @@ Index PivotPool<Real>::find_offenders(const Real* y, Index problem) {
       offenders_[static_cast<std::size_t>(i / kWord)] |= std::uint64_t{1} << i % kWord;
     });
   }
+  return count_offenders();
+}
+
+template <class Real>
+Index PivotPool<Real>::count_offenders() const {
   Index count = 0;
   for (const std::uint64_t word : offenders_) count += std::popcount(word);
   return count;
@@ -291,6 +280,24 @@ void PivotPool<Real>::keep_worst_offender(const Real* Q, const Real* y, Index pr
   if (worst == kNone) return;  // none was marked
   std::ranges::fill(offenders_, std::uint64_t{0});
   offenders_[static_cast<std::size_t>(worst / kWord)] = std::uint64_t{1} << worst % kWord;
+}
+
+// Neighbouring unknowns belong to overlapping functions: between two zeros of which one is new, an unknown is
+// likely to become zero as well. To mark it at once saves one round in six.
+template <class Real>
+void PivotPool<Real>::close_gaps(Index problem) {
+  const std::uint64_t* before = bits(problem);
+  const auto zeros = [&, this](Index w) { return before[w] ^ offenders_[static_cast<std::size_t>(w)]; };
+  const auto fresh = [&, this](Index w) { return zeros(w) & ~before[w]; };
+  const auto below = [](auto&& word, Index w) { return word(w) << 1 | (w == 0 ? 0 : word(w - 1) >> (kWord - 1)); };
+  const auto above = [this](auto&& word, Index w) {
+    return word(w) >> 1 | (w + 1 == n_words_ ? 0 : word(w + 1) << (kWord - 1));
+  };
+  for (Index w = 0; w < n_words_; ++w) {
+    gaps_[static_cast<std::size_t>(w)] = constrained_[static_cast<std::size_t>(w)] & ~zeros(w) & below(zeros, w) &
+                                         above(zeros, w) & (below(fresh, w) | above(fresh, w));
+  }
+  for (std::size_t w = 0; w < gaps_.size(); ++w) offenders_[w] ^= gaps_[w];
 }
 
 // Those marked change sides.
@@ -346,7 +353,8 @@ void PivotPool<Real>::append_rows(std::size_t lane, Index at, const Real* Q, Ind
 
 // Takes problems through as many rounds as their systems last; returns which were solved.
 template <class Real>
-PoolMask PivotPool<Real>::pivot(const Matrices& Q, Real* y, std::span<const Index> side_by_side, int rounds) {
+PoolMask PivotPool<Real>::pivot(const Matrices& Q, Real* y, std::span<const Index> side_by_side, bool early) {
+  const int rounds = early ? 1 : kRounds;
   PoolMask solved = 0;
   start_systems(Q, side_by_side);
   set_right_sides(q_.data(), side_by_side);
@@ -355,15 +363,26 @@ PoolMask PivotPool<Real>::pivot(const Matrices& Q, Real* y, std::span<const Inde
     systems_.factorize();
     systems_.solve();
     const Index at = systems_.size();
+    std::array<RowSum<Real>, kLanes<Real>> sums;
+    std::size_t n_sums = 0;
+    for (unsigned rest = open; rest != 0; rest &= rest - 1) {
+      const auto lane = static_cast<std::size_t>(std::countr_zero(rest));
+      const Index problem = side_by_side[lane];
+      read_values(lane, problem, round == 0);
+      sums[n_sums++] = {&q_[static_cast<std::size_t>(problem * stride_)],
+                        Q[static_cast<std::size_t>(problem)],
+                        set(problem).data(),
+                        values(problem).data(),
+                        static_cast<Index>(set(problem).size()),
+                        y + problem * stride_};
+    }
+    add_rows(std::span<const RowSum<Real>>(sums).first(n_sums), stride_);
     for (unsigned rest = open; rest != 0; rest &= rest - 1) {
       const auto lane = static_cast<std::size_t>(std::countr_zero(rest));
       const Index problem = side_by_side[lane];
       const auto p = static_cast<std::size_t>(problem);
       Progress& own = progress_[p];
       Real* own_y = y + problem * stride_;
-      read_values(lane, problem, round == 0);
-      add_rows(&q_[static_cast<std::size_t>(problem * stride_)], Q[p], stride_, set(problem).data(),
-               values(problem).data(), static_cast<Index>(set(problem).size()), own_y);
       Index changes = find_offenders(own_y, problem);
       if (changes == 0) {
         for (const Index i : set(problem)) own_y[i] = 0;
@@ -378,6 +397,10 @@ PoolMask PivotPool<Real>::pivot(const Matrices& Q, Real* y, std::span<const Inde
       } else if (own.patience-- <= 0) {  // going round in circles
         keep_worst_offender(Q[p], own_y, problem);
         changes = 1;
+      }
+      if (early && side_ == Side::kZeros) {
+        close_gaps(problem);
+        changes = count_offenders();
       }
       exchange(problem);
       const auto size = static_cast<Index>(set(problem).size());
@@ -405,7 +428,7 @@ PoolMask PivotPool<Real>::solve(const Matrices& Q, Real* y, const std::vector<Pi
   PoolMask solved = 0;
   for (int pass = 0; solved != problems && pass < kMaxPasses<Real>; ++pass) {
     for_each_vector(problems & ~solved, [&, this](std::span<const Index> side_by_side) {
-      solved |= pivot(Q, y, side_by_side, pass == 0 ? kFirstRounds : kRounds);
+      solved |= pivot(Q, y, side_by_side, pass < kEarlyRounds);
     });
   }
   return solved;

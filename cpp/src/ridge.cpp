@@ -64,7 +64,7 @@ struct Job {
   ConstVectorView lambda;
   bool nonneg;
   Pools pools;
-  RowMatrix weighted_rows, gram;  // W^2A and A'W^2A, where the weights are shared
+  std::optional<SharedRows> shared_rows;  // where the weights are shared
   TileFactor A, At, M, outputs;
   Index n_outputs;
   Solutions& result;
@@ -160,7 +160,7 @@ class Worker {
     } else {
       if (!shared_factor_ || shared_factor_->lambda() != lambda(0)) {
         shared_factor_.reset();
-        shared_factor_.emplace(job_.weighted_rows, job_.gram, job_.design.M, lambda(0));
+        shared_factor_.emplace(*job_.shared_rows, job_.design.M, lambda(0));
       }
       std::ranges::fill(inverse_, shared_factor_->G_tile().data());
       std::ranges::fill(rough_inverse_, shared_factor_->rough_inverse());
@@ -175,7 +175,7 @@ class Worker {
       right_sides(gradient_);
       own_factors_->multiply_inverse(gradient_.data(), count_, x_.data());
     } else {
-      shared_factor_->solution().multiply(z_.data(), row_stride_, count_, x_.data());
+      shared_factor_->solve(z_.data(), row_stride_, count_, x_.data());
     }
   }
 
@@ -332,7 +332,8 @@ class Worker {
   }
 
   void finish(Index i) {
-    if (!x_.row(i).allFinite() || !std::isfinite(error_[static_cast<std::size_t>(i)])) {
+    if (!std::isfinite(x_.row(i).cwiseAbs().maxCoeff<Eigen::PropagateNaN>()) ||
+        !std::isfinite(error_[static_cast<std::size_t>(i)])) {
       return fail(i, Status::kSingular);
     }
     if (!contains(converged_, i)) return fail(i, Status::kUnconverged);
@@ -380,14 +381,6 @@ class Worker {
 
 }  // namespace
 
-RowMatrix weighted_gram(const Design& design, const Vector& w2) {
-  const RowMatrix half = w2.cwiseSqrt().asDiagonal() * design.A;
-  RowMatrix gram = RowMatrix::Zero(design.size(), design.size());
-  gram.selfadjointView<Eigen::Lower>().rankUpdate(half.transpose());
-  gram.triangularView<Eigen::StrictlyUpper>() = gram.transpose();
-  return gram;
-}
-
 Solutions solve_ridge(const Design& design, ConstMatrixView Z, ConstMatrixView weights, ConstVectorView lambda,
                       ConstMatrixView outputs, const SolveOptions& options) {
   const Index n_spectra = Z.rows();
@@ -409,8 +402,7 @@ Solutions solve_ridge(const Design& design, ConstMatrixView Z, ConstMatrixView w
           lambda,
           options.nonneg,
           Pools(n_spectra, lambda, row_weights.per_spectrum()),
-          {},
-          {},
+          std::nullopt,
           TileFactor(design.A),
           TileFactor(design.A.transpose()),
           TileFactor(design.M),
@@ -420,8 +412,7 @@ Solutions solve_ridge(const Design& design, ConstMatrixView Z, ConstMatrixView w
   if (!row_weights.per_spectrum()) {
     Vector w2(design.rows());
     row_weights.squared(0, w2.data());
-    job.weighted_rows = w2.asDiagonal() * design.A;
-    job.gram = weighted_gram(design, w2);
+    job.shared_rows.emplace(design, w2);
   }
   parallel_for(job.pools.count(), 1, options.n_threads, options.keep_going, [&] { return Worker(job); });
   return result;

@@ -2,7 +2,6 @@
 
 #include "drtengine/dense.hpp"
 #include "drtengine/errors.hpp"
-#include "drtengine/ridge.hpp"
 #include "drtengine/truncated.hpp"
 
 #include <cmath>

@@ -38,22 +38,22 @@ void multiply_block(const double* in, Index in_stride, const double* matrix, Ind
 }
 
 template <class Real, int Vecs>
-void add_rows_block(const Real* base, const Real* rows, Index stride, const Index* pick, const Real* coefficient,
-                    Index count, Real* out) {
+void add_rows_block(const RowSum<Real>& own, Index stride, Index column) {
   VecOf<Real> sum[Vecs];
-  for (int v = 0; v < Vecs; ++v) sum[v] = load(base + v * kLanes<Real>);
-  for (Index k = 0; k < count; ++k) {
-    const VecOf<Real> c = broadcast(coefficient[k]);
-    const Real* row = rows + pick[k] * stride;
+  for (int v = 0; v < Vecs; ++v) sum[v] = load(own.base + column + v * kLanes<Real>);
+  const Real* rows = own.rows + column;
+  for (Index k = 0; k < own.count; ++k) {
+    const VecOf<Real> c = broadcast(own.coefficient[k]);
+    const Real* row = rows + own.pick[k] * stride;
     for (int v = 0; v < Vecs; ++v) sum[v] += c * load(row + v * kLanes<Real>);
   }
-  for (int v = 0; v < Vecs; ++v) store(out + v * kLanes<Real>, sum[v]);
+  for (int v = 0; v < Vecs; ++v) store(own.out + column + v * kLanes<Real>, sum[v]);
 }
 
 // add_rows_block for 1 to 12 vectors, chosen at run time.
 constexpr Index kMaxVecs = 12;
 template <class Real>
-using AddRows = void (*)(const Real*, const Real*, Index, const Index*, const Real*, Index, Real*);
+using AddRows = void (*)(const RowSum<Real>&, Index, Index);
 template <class Real, int... I>
 constexpr std::array<AddRows<Real>, sizeof...(I)> add_rows_table(std::integer_sequence<int, I...>) {
   return {add_rows_block<Real, I + 1>...};
@@ -103,19 +103,18 @@ void TileFactor::multiply_tile(const double* in, Index in_stride, double* out) c
 }
 
 template <class Real>
-void add_rows(const Real* base, const Real* rows, Index stride, const Index* pick, const Real* coefficient, Index count,
-              Real* out) {
+void add_rows(std::span<const RowSum<Real>> sums, Index stride) {
   constexpr Index width = kLanes<Real>;
   const Index total = stride / width, blocks = (total + kMaxVecs - 1) / kMaxVecs;
   for (Index block = 0, done = 0; block < blocks; ++block) {  // of nearly equal length
-    const Index vecs = (total - done) / (blocks - block), column = done * width;
-    kAddRows<Real>[static_cast<std::size_t>(vecs - 1)](base + column, rows + column, stride, pick, coefficient, count,
-                                                       out + column);
+    const Index vecs = (total - done) / (blocks - block);
+    const auto add = kAddRows<Real>[static_cast<std::size_t>(vecs - 1)];
+    for (const RowSum<Real>& sum : sums) add(sum, stride, done * width);
     done += vecs;
   }
 }
 
-template void add_rows(const double*, const double*, Index, const Index*, const double*, Index, double*);
-template void add_rows(const float*, const float*, Index, const Index*, const float*, Index, float*);
+template void add_rows(std::span<const RowSum<double>>, Index);
+template void add_rows(std::span<const RowSum<float>>, Index);
 
 }  // namespace drtengine

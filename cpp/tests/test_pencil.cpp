@@ -1,7 +1,6 @@
 #include "drtengine/pencil.hpp"
 
 #include "drtengine/errors.hpp"
-#include "drtengine/ridge.hpp"
 #include "support.hpp"
 
 namespace drtengine::testing {

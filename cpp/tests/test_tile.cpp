@@ -97,12 +97,14 @@ TEST_CASE_TEMPLATE("add_rows adds multiples of rows, in place too", Real, double
       const Matrix coefficients = random.matrix(1, 20).template cast<Real>();
       std::vector<Index> pick;
       for (Index k = 0; k < count; ++k) pick.push_back((7 * k + 3) % 20);
-      Matrix base = random.matrix(1, stride).template cast<Real>(), expected = base, out(1, stride);
+      Matrix base = random.matrix(1, stride).template cast<Real>(), in_place = base, expected = base, out(1, stride);
       for (Index k = 0; k < count; ++k) expected += coefficients(k) * rows.row(pick[static_cast<std::size_t>(k)]);
-      add_rows(base.data(), rows.data(), stride, pick.data(), coefficients.data(), count, out.data());
+      const RowSum<Real> sums[] = {
+          {base.data(), rows.data(), pick.data(), coefficients.data(), count, out.data()},
+          {in_place.data(), rows.data(), pick.data(), coefficients.data(), count, in_place.data()}};
+      add_rows(std::span<const RowSum<Real>>(sums), stride);
       CHECK((out - expected).cwiseAbs().maxCoeff() <= 50 * std::numeric_limits<Real>::epsilon());
-      add_rows(base.data(), rows.data(), stride, pick.data(), coefficients.data(), count, base.data());
-      CHECK(base == out);
+      CHECK(in_place == out);
     }
   }
 }

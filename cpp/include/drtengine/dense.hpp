@@ -35,8 +35,13 @@ struct ThinQr {
   Matrix Q, R;
 };
 
+// The same with as many columns as A has rank, those that matter most first.
+struct RankRevealingQr {
+  explicit RankRevealingQr(const Matrix& A);
+  Matrix Q, R;
+};
+
 Matrix invert_upper(const Matrix& R);                    // of its upper triangle
-Matrix orthonormal_range(const Matrix& A);               // as many columns as A has rank
 Vector least_squares(const Matrix& A, const Vector& b);  // the x that makes |Ax - b| smallest
 
 // Eigenvalues in ascending order, and vectors. Throws NotPositiveDefinite if they do not converge.

@@ -34,6 +34,9 @@ struct Design {
 // omega in rad/s. Throws InvalidInput where kernel() and penalty() do.
 Design assemble(const Basis& basis, ConstVectorView omega, const Model& model);
 
+// A'W^2A
+RowMatrix weighted_gram(const Design& design, const Vector& w2);
+
 // Weights as they are given: one row for all spectra or one row each; one column for a frequency
 // (Re and Im alike) or one for each row of A; empty for ones.
 class RowWeights {

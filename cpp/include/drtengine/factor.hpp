@@ -7,28 +7,42 @@
 #include "drtengine/tile.hpp"
 
 #include <array>
+#include <optional>
 
 namespace drtengine {
+
+// Weights that are the same for all spectra: WA = QR. The kernel is smooth, so that on a dense grid R has
+// far fewer rows than A, and Q'Wz says all that a spectrum has to say.
+struct SharedRows {
+  SharedRows(const Design& design, const Vector& w2);
+
+  RowMatrix WQ;    // empty where it would save nothing
+  RowMatrix R;     // W^2A where WQ is empty
+  RowMatrix gram;  // A'W^2A
+};
 
 // Weights and lambda are the same for all spectra.
 class SharedFactor {
  public:
-  // rows = W^2A and gram = A'W^2A. Throws NotPositiveDefinite.
-  SharedFactor(const RowMatrix& rows, const RowMatrix& gram, const RowMatrix& penalty, double lambda);
+  // Throws NotPositiveDefinite.
+  SharedFactor(const SharedRows& rows, const RowMatrix& penalty, double lambda);
 
   double lambda() const { return lambda_; }
   const double* H_rows() const { return H_.data(); }    // padded
   const TileFactor& G_tile() const { return G_tile_; }  // the inverse of H
   const float* rough_inverse() const { return rough_.data(); }
-  const TileFactor& solution() const { return solution_; }  // W^2A G: from z to the unconstrained x
+  // The unconstrained x[padded(count), padded unknown] of z[padded(count), row].
+  void solve(const double* z, Index stride_z, Index count, double* x) const;
   // Estimated error of the unconstrained x, relative to the largest.
   double error() const { return error_; }
 
  private:
   double lambda_, error_ = 0;
   RowMatrix H_;
-  TileFactor G_tile_, solution_;
-  std::vector<float> rough_;
+  TileFactor G_tile_;
+  std::optional<TileFactor> compression_;
+  TileFactor solution_;
+  AlignedVector<float> rough_;
 };
 
 // Every spectrum has weights, and perhaps a lambda, of its own: factorisations side by side.
@@ -66,11 +80,11 @@ class LaneFactor {
   bool paired_;
   RowMatrix penalty_;
   Index n_weights_, n_blocks_;
-  std::vector<double> products_;  // what each weight adds to H: [block of entries, weight, entry]
-  std::vector<double> H_;         // [group, entry of the packed lower triangle, lane]
-  std::vector<double> G_;         // [lane, unknown, padded unknown]
-  std::vector<float> rough_;      // the same
-  std::vector<double> H_rows_;    // of H, filled on demand
+  AlignedVector<double> products_;  // what each weight adds to H: [block of entries, weight, entry]
+  AlignedVector<double> H_;         // [group, entry of the packed lower triangle, lane]
+  AlignedVector<double> G_;         // [lane, unknown, padded unknown]
+  AlignedVector<float> rough_;      // the same
+  AlignedVector<double> H_rows_;    // of H, filled on demand
   std::array<double, kSpectra> error_{};
   LaneSystems systems_;
 };

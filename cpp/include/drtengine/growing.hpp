@@ -50,8 +50,8 @@ class GrowingSystems {
   void solve_forward(Index i0);
 
   Index n_ = 0, n_done_ = 0, n_start_ = 0;  // rows in all, factorised, and of the start
-  std::vector<Real> data_;                  // rows of L, each block of rows up to its diagonal, which is kept inverted
-  std::vector<Real> right_side_, sign_, solution_;
+  AlignedVector<Real> data_;                // rows of L, each block of rows up to its diagonal, which is kept inverted
+  AlignedVector<Real> right_side_, sign_, solution_;
 };
 
 }  // namespace drtengine

@@ -38,12 +38,12 @@ class KkBasis {
   Index size() const { return Q_.cols(); }
   Index elements() const { return kernel_.cols(); }
   Part part() const { return part_; }
-  const RowMatrix& Q() const { return Q_; }                           // [row, column]
-  const RowMatrix& kernel() const { return kernel_; }                 // [row, element]
-  const RowMatrix& to_elements() const { return to_elements_; }       // upper triangular
-  const std::vector<Index>& fitted() const { return fitted_; }        // elements that have a column
-  const std::vector<Index>& completed() const { return completed_; }  // those of the part not fitted
-  const std::vector<double>& products() const { return products_; }   // [block of entries, point, entry]
+  const RowMatrix& Q() const { return Q_; }                            // [row, column]
+  const RowMatrix& kernel() const { return kernel_; }                  // [row, element]
+  const RowMatrix& to_elements() const { return to_elements_; }        // upper triangular
+  const std::vector<Index>& fitted() const { return fitted_; }         // elements that have a column
+  const std::vector<Index>& completed() const { return completed_; }   // those of the part not fitted
+  const AlignedVector<double>& products() const { return products_; }  // [block of entries, point, entry]
 
  private:
   void form_products();
@@ -51,7 +51,7 @@ class KkBasis {
   Part part_;
   RowMatrix kernel_, Q_, to_elements_;
   std::vector<Index> fitted_, completed_;
-  std::vector<double> products_;
+  AlignedVector<double> products_;
 };
 
 // Smooth remainders that no causal model explains: a drift in time, and turns of the phase by
@@ -89,12 +89,12 @@ class KkLanes {
   double score(Index k, Index lane) const { return scores_[at(k) + u(lane)]; }           // white where X is valid
   double drift_scale(Index lane) const { return drift_scale_[u(lane)]; }  // score of the drift over drift a sweep
   double leverage(Index row, Index lane) const { return leverage_[at(row) + u(lane)]; }
-  double squares(const std::vector<double>& rows, Index lane) const;  // weighted sum over rows
-  const std::vector<double>& residuals() const { return residual_; }
-  const std::vector<double>& rests() const { return rest_; }
+  double squares(const AlignedVector<double>& rows, Index lane) const;  // weighted sum over rows
+  const AlignedVector<double>& residuals() const { return residual_; }
+  const AlignedVector<double>& rests() const { return rest_; }
 
  private:
-  using Lanes = std::vector<double>;  // [item, lane]
+  using Lanes = AlignedVector<double>;  // [item, lane]
   static std::size_t u(Index i) { return static_cast<std::size_t>(i); }
   static std::size_t at(Index i) { return u(i * kVecWidth); }
 

@@ -33,7 +33,7 @@ class LaneSystems {
   void put(Index i0, Index j0, const Entries& block, bool lower_only);
 
   Index n_ = 0;
-  std::vector<double> data_, right_side_;  // the diagonal of L is kept inverted
+  AlignedVector<double> data_, right_side_;  // the diagonal of L is kept inverted
 };
 
 }  // namespace drtengine

@@ -72,7 +72,7 @@ class LogLanes {
   void run(std::vector<LogFit>& fits);
 
  private:
-  using Lanes = std::vector<double>;  // [entry, lane]
+  using Lanes = AlignedVector<double>;  // [entry, lane]
   using PerLane = std::array<double, kVecWidth>;
 
   struct Lane {

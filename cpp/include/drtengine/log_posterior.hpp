@@ -12,7 +12,7 @@
 namespace drtengine {
 
 using PerChain = std::array<double, kChains>;
-using Panel = std::vector<double>;  // [coordinate, chain]
+using Panel = AlignedVector<double>;  // [coordinate, chain]
 
 // The weighted least-squares problem of gamma [node], with the free unknowns at their best.
 struct ReducedProblem {

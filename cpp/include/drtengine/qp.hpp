@@ -108,29 +108,31 @@ class PivotPool {
   void read_values(std::size_t lane, Index problem, bool in_order);
   Index find_offenders(const Real* y, Index problem);
   void keep_worst_offender(const Real* Q, const Real* y, Index problem);
+  Index count_offenders() const;
+  void close_gaps(Index problem);
   void exchange(Index problem);
   bool offends(Index unknown) const {
     return (offenders_[static_cast<std::size_t>(unknown / 64)] >> unknown % 64 & 1) != 0;
   }
   void append_rows(std::size_t lane, Index at, const Real* Q, Index problem, bool first);
-  PoolMask pivot(const Matrices& Q, Real* y, std::span<const Index> side_by_side, int rounds);
+  PoolMask pivot(const Matrices& Q, Real* y, std::span<const Index> side_by_side, bool early);
 
   Index n_, n_constrained_, stride_, n_words_;
   Side side_;
   bool keep_log_dets_;
-  std::vector<std::uint64_t> constrained_, free_, offenders_, bits_;  // [word], the last [problem, word]
-  std::vector<std::size_t> size_;                                     // [problem] of the set
-  std::vector<Index> set_;                                            // [problem, member]
-  std::vector<Real> values_;                                          // [problem, member] v
-  std::vector<Real> q_;                                               // [problem, padded unknown]
-  std::vector<double> log_det_;                                       // [problem]
-  std::vector<Progress> progress_;                                    // [problem]
-  GrowingSystems<Real> systems_;                                      // of the problems side by side, and in each lane
-  std::vector<Index> members_;                                        // at the start: [row, lane]
-  std::array<std::vector<Index>, kLanes<Real>> member_;               // the unknown of a row
-  std::array<std::vector<Index>, kLanes<Real>> place_;                // the row of a member of the set
-  std::vector<Index> set_before_, next_place_;                        // of an exchange
-  std::vector<Index> n_of_size_, by_size_;                            // of a counting sort
+  std::vector<std::uint64_t> constrained_, free_, offenders_, gaps_, bits_;  // [word], the last [problem, word]
+  std::vector<std::size_t> size_;                                            // [problem] of the set
+  std::vector<Index> set_;                                                   // [problem, member]
+  AlignedVector<Real> values_;                                               // [problem, member] v
+  AlignedVector<Real> q_;                                                    // [problem, padded unknown]
+  std::vector<double> log_det_;                                              // [problem]
+  std::vector<Progress> progress_;                                           // [problem]
+  GrowingSystems<Real> systems_;                         // of the problems side by side, and in each lane
+  std::vector<Index> members_;                           // at the start: [row, lane]
+  std::array<std::vector<Index>, kLanes<Real>> member_;  // the unknown of a row
+  std::array<std::vector<Index>, kLanes<Real>> place_;   // the row of a member of the set
+  std::vector<Index> set_before_, next_place_;           // of an exchange
+  std::vector<Index> n_of_size_, by_size_;               // of a counting sort
 };
 
 // Q for pools in single precision, in units of its largest diagonal entry: n rows of padded<float>(n).

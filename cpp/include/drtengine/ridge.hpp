@@ -32,7 +32,4 @@ struct Solutions {
 Solutions solve_ridge(const Design& design, ConstMatrixView Z, ConstMatrixView weights, ConstVectorView lambda,
                       ConstMatrixView outputs, const SolveOptions& options);
 
-// A'W^2A for the weights of one spectrum.
-RowMatrix weighted_gram(const Design& design, const Vector& w2);
-
 }  // namespace drtengine

@@ -9,6 +9,7 @@
 #include "drtengine/types.hpp"
 #include "drtengine/vec.hpp"
 
+#include <span>
 #include <vector>
 
 namespace drtengine {
@@ -47,9 +48,18 @@ class TileFactor {
   std::vector<Range> nonzero_;  // per block of columns
 };
 
-// out[n] = base[n] + sum_k coefficient[k] * row(pick[k])[n], rows `stride` apart and padded.
+// out[n] = base[n] + sum_k coefficient[k] * row(pick[k])[n]
 template <class Real>
-void add_rows(const Real* base, const Real* rows, Index stride, const Index* pick, const Real* coefficient, Index count,
-              Real* out);
+struct RowSum {
+  const Real *base, *rows;
+  const Index* pick;
+  const Real* coefficient;
+  Index count;
+  Real* out;
+};
+
+// Rows lie `stride` apart and are padded. Sums of the same rows share what has been fetched of them.
+template <class Real>
+void add_rows(std::span<const RowSum<Real>> sums, Index stride);
 
 }  // namespace drtengine

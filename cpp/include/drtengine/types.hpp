@@ -4,6 +4,7 @@
 #include <Eigen/Dense>
 
 #include <cstdint>
+#include <vector>
 
 namespace drtengine {
 
@@ -12,6 +13,10 @@ using Vector = Eigen::VectorXd;
 using RowMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using ConstVectorView = Eigen::Ref<const Vector>;
 using ConstMatrixView = Eigen::Ref<const RowMatrix>;
+
+// Begins where a register's width does: what is read across two cache lines takes twice as long.
+template <class T>
+using AlignedVector = std::vector<T, Eigen::aligned_allocator<T>>;
 
 // How the answer for one spectrum came out; the numbers are those of drtengine.Status in Python.
 enum class Status : std::int8_t {
