@@ -58,6 +58,8 @@ def measure(rows: Sequence[Row], rounds: int, clock: Callable[[], float]) -> flo
     for i in range(rounds):
         for row, count in repeats.items():
             if row.at_most is None or i < row.at_most:
+                if row.at_most is None:
+                    row.call()  # warm: after another row's, memory comes from the system, which may take as long
                 start = clock()
                 for _ in range(count):
                     row.call()

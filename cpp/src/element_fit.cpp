@@ -32,7 +32,7 @@ double sum_of(Vec v) {
   return sum;
 }
 
-double square_sum(const std::vector<double>& x) {
+double square_sum(const AlignedVector<double>& x) {
   Vec sum{};
   for (std::size_t i = 0; i < x.size(); i += kVecWidth) {
     const Vec v = load(x.data() + i);

@@ -288,7 +288,7 @@ template <class Real>
 void PivotPool<Real>::close_gaps(Index problem) {
   const std::uint64_t* before = bits(problem);
   const auto zeros = [&, this](Index w) { return before[w] ^ offenders_[static_cast<std::size_t>(w)]; };
-  const auto fresh = [&, this](Index w) { return zeros(w) & ~before[w]; };
+  const auto fresh = [&](Index w) { return zeros(w) & ~before[w]; };
   const auto below = [](auto&& word, Index w) { return word(w) << 1 | (w == 0 ? 0 : word(w - 1) >> (kWord - 1)); };
   const auto above = [this](auto&& word, Index w) {
     return word(w) >> 1 | (w + 1 == n_words_ ? 0 : word(w + 1) << (kWord - 1));

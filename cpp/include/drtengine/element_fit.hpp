@@ -54,7 +54,7 @@ class ElementFitter {
 
   struct Place {  // a sum with its residual and derivatives
     ElementSum sum;
-    std::vector<double> residual;
+    AlignedVector<double> residual;
     RowMatrix jacobian;  // [parameter, row]
     double rss = 0;
   };
@@ -68,7 +68,7 @@ class ElementFitter {
   double score(const ElementFit& fit);
 
   const ElementModel& model_;
-  std::vector<double> root_weight_, target_, zeros_;  // [row]
+  AlignedVector<double> root_weight_, target_, zeros_;  // [row]
   double unit_ = 1;
   Index used_rows_ = 0, expected_ = 1;
   Place here_, there_;

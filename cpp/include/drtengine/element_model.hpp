@@ -72,7 +72,7 @@ class ElementModel {
   bool inductance_, capacitance_;
   double log_tau_low_ = 0, log_tau_high_ = 0, band_ = 0;
   std::array<double, kSeries> series_unit_{};
-  std::vector<double> log_omega_;  // [point], padded with zeros
+  AlignedVector<double> log_omega_;  // [point], padded with zeros
   RowMatrix series_;               // [series parameter, row]
 };
 
