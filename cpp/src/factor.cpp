@@ -45,7 +45,7 @@ SharedFactor::SharedFactor(const SharedRows& rows, const RowMatrix& penalty, dou
   round_matrix(G_tile_.data(), G.rows(), rough_.data());
   RowMatrix solution = multiply(rows.R, G);
   if (rows.WQ.size() != 0) {
-    const double negligible = error_ * solution.norm();
+    const double negligible = error_ * solution.norm();  // beside what rounding has done to G
     Index keep = solution.rows();
     for (double rest = 0; keep > 0; --keep) {
       rest = std::hypot(rest, solution.row(keep - 1).norm());

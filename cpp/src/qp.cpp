@@ -13,7 +13,7 @@
 namespace drtengine {
 namespace {
 
-constexpr int kEarlyRounds = 2;  // in which many change sides, and gaps are closed
+constexpr int kEarlyRounds = 2;  // after a raw guess: many change sides, and gaps are closed
 constexpr int kPatience = 3;     // rounds without fewer offenders before they change sides one by one
 // Systems grow for so many rounds before they are set up anew, with others of like size. They are not
 // kept where that is cheaper: in early rounds, and where a large part of a set changes or the zeros are few.
@@ -81,6 +81,7 @@ void PivotPool<Real>::guess_from(Index problem, const double* x) {
     const auto word = static_cast<std::size_t>(w);
     own[word] = (bits & constrained_[word]) | (side_ == Side::kPositive ? free_[word] : 0);
   }
+  set_raw(problem, true);
   list_members(problem);
 }
 
@@ -353,13 +354,12 @@ void PivotPool<Real>::append_rows(std::size_t lane, Index at, const Real* Q, Ind
 
 // Takes problems through as many rounds as their systems last; returns which were solved.
 template <class Real>
-PoolMask PivotPool<Real>::pivot(const Matrices& Q, Real* y, std::span<const Index> side_by_side, bool early) {
-  const int rounds = early ? 1 : kRounds;
+PoolMask PivotPool<Real>::pivot(const Matrices& Q, Real* y, std::span<const Index> side_by_side, int pass) {
   PoolMask solved = 0;
   start_systems(Q, side_by_side);
   set_right_sides(q_.data(), side_by_side);
   unsigned open = (1u << side_by_side.size()) - 1;
-  for (int round = 0; open != 0 && round < rounds; ++round) {
+  for (int round = 0; open != 0; ++round) {
     systems_.factorize();
     systems_.solve();
     const Index at = systems_.size();
@@ -398,12 +398,14 @@ PoolMask PivotPool<Real>::pivot(const Matrices& Q, Real* y, std::span<const Inde
         keep_worst_offender(Q[p], own_y, problem);
         changes = 1;
       }
+      const bool early = pass < kEarlyRounds && contains(raw_, problem);
       if (early && side_ == Side::kZeros) {
         close_gaps(problem);
         changes = count_offenders();
       }
       exchange(problem);
       const auto size = static_cast<Index>(set(problem).size());
+      const int rounds = early || pass == 0 ? 1 : kRounds;
       if (round + 1 == rounds || kFewChanges * changes > size || (side_ == Side::kZeros && size < kFewZeros)) {
         open &= ~(1u << lane);
         continue;
@@ -427,10 +429,10 @@ PoolMask PivotPool<Real>::solve(const Matrices& Q, Real* y, const std::vector<Pi
   });
   PoolMask solved = 0;
   for (int pass = 0; solved != problems && pass < kMaxPasses<Real>; ++pass) {
-    for_each_vector(problems & ~solved, [&, this](std::span<const Index> side_by_side) {
-      solved |= pivot(Q, y, side_by_side, pass < kEarlyRounds);
-    });
+    for_each_vector(problems & ~solved,
+                    [&, this](std::span<const Index> side_by_side) { solved |= pivot(Q, y, side_by_side, pass); });
   }
+  raw_ &= ~problems;
   return solved;
 }
 

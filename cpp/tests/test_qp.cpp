@@ -317,6 +317,25 @@ TEST_CASE("determinants on the set, from either side") {
   CHECK(other == 0);
 }
 
+TEST_CASE("a guess is raw until a pool has worked on it") {
+  Random random(43);
+  const Index n = 12;
+  const Problem p = random_problem(random, n, n, 1e2);
+  const RowMatrix G = p.inverse();
+  RowMatrix x = RowMatrix::Zero(1, padded(n));
+  x.row(0).head(n) = G.leftCols(n) * p.g;
+  PivotPool<double> pool(n, n, Side::kZeros);
+  PivotPool<float> other(n, n, Side::kZeros);
+  pool.guess_from(0, x.data());
+  other.guess_from(0, pool);
+  CHECK(pool.raw() == 1);
+  CHECK(other.raw() == 1);
+  REQUIRE(pool.solve({G.data()}, x.data(), {kTight}, 1) == 1);
+  other.guess_from(0, pool);
+  CHECK(pool.raw() == 0);
+  CHECK(other.raw() == 0);
+}
+
 TEST_CASE("values on the sets as they are: the Newton step among the unknowns that are not zero") {
   Random random(36);
   const Index n = 30, n_constrained = 28, stride = padded(n);

@@ -66,6 +66,7 @@ class PivotPool {
   template <class Other>
   void guess_from(Index problem, const PivotPool<Other>& other) {
     take_bits(problem, other.bits(problem), other.side() == side_);
+    set_raw(problem, contains(other.raw(), problem));
   }
 
   // y[problem, padded<Real>(n)] holds q and becomes q + Qv, zero in s. Returns which of the problems were solved; the
@@ -83,6 +84,8 @@ class PivotPool {
   double log_det(Index problem) const { return log_det_[static_cast<std::size_t>(problem)]; }
 
   Side side() const { return side_; }
+  // Whose guess has not been worked on yet.
+  PoolMask raw() const { return raw_; }
   std::span<const Index> set(Index problem) const {  // sorted
     return {&set_[static_cast<std::size_t>(problem * n_)], size_[static_cast<std::size_t>(problem)]};
   }
@@ -99,6 +102,7 @@ class PivotPool {
     int patience;
   };
 
+  void set_raw(Index problem, bool raw) { raw_ = (raw_ & ~pool_bit(problem)) | (raw ? pool_bit(problem) : 0); }
   void take_bits(Index problem, const std::uint64_t* from, bool same_side);
   void list_members(Index problem);
   template <class Visit>
@@ -115,11 +119,12 @@ class PivotPool {
     return (offenders_[static_cast<std::size_t>(unknown / 64)] >> unknown % 64 & 1) != 0;
   }
   void append_rows(std::size_t lane, Index at, const Real* Q, Index problem, bool first);
-  PoolMask pivot(const Matrices& Q, Real* y, std::span<const Index> side_by_side, bool early);
+  PoolMask pivot(const Matrices& Q, Real* y, std::span<const Index> side_by_side, int pass);
 
   Index n_, n_constrained_, stride_, n_words_;
   Side side_;
   bool keep_log_dets_;
+  PoolMask raw_ = 0;
   std::vector<std::uint64_t> constrained_, free_, offenders_, gaps_, bits_;  // [word], the last [problem, word]
   std::vector<std::size_t> size_;                                            // [problem] of the set
   std::vector<Index> set_;                                                   // [problem, member]
