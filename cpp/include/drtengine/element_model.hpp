@@ -73,7 +73,7 @@ class ElementModel {
   double log_tau_low_ = 0, log_tau_high_ = 0, band_ = 0;
   std::array<double, kSeries> series_unit_{};
   AlignedVector<double> log_omega_;  // [point], padded with zeros
-  RowMatrix series_;               // [series parameter, row]
+  RowMatrix series_;                 // [series parameter, row]
 };
 
 }  // namespace drtengine
