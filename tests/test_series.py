@@ -31,6 +31,9 @@ def test_coordinate_is_chosen_in_order() -> None:
     assert label(voltage=[1.0, 1.0, 1.0], time=rising) == "time since the first spectrum / s"
     assert label(voltage=[1.0, np.nan, 2.0]) == "spectrum"
     assert label(file=["a", "b", "c"]) == "spectrum"
+    assert label(file=["a", "b", "c"], voltage=shuffled) == "spectrum"  # not a panel for each spectrum
+    assert label(time=[0.0, 1.0, 1000.0]) == "spectrum"  # the first two would share a hair's breadth
+    assert label(cycle=[1.0, 2.0, 12.0]) == "cycle"
     assert label() == "spectrum"
 
 

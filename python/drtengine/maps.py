@@ -50,7 +50,7 @@ def map_gamma(
     result : DrtResult
     along : str, optional
         Name of a coordinate, or "spectrum" for the number of the spectrum. By default the first of voltage, soc,
-        cycle and time that runs one way within each branch, else "spectrum".
+        cycle and time that runs one way within each branch, without one gap that takes the axis, else "spectrum".
     spectra : slice or array_like, optional
         Which spectra, as indices, mask or slice.
     tau : array_like, shape [tau], optional

@@ -27,6 +27,8 @@ _LABELS = {
 }
 _TIME_UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 _MOST_FILES = 4
+_WIDEST = 0.95
+"""Of an axis: a step between neighbours that takes more leaves the others no room."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def arrange(
         Number of spectra there are.
     along : str, optional
         Name of a coordinate, or "spectrum" for the number of the spectrum. By default the first of voltage, soc,
-        cycle and time that runs one way within each branch, else "spectrum".
+        cycle and time that runs one way within each branch, without one gap that takes the axis, else "spectrum".
     spectra : slice or array_like, optional
         Which spectra.
 
@@ -123,6 +125,12 @@ def cell_edges(values: FloatArray) -> FloatArray:
     return np.concatenate([[2 * values[0] - middle[0]], middle, [2 * values[-1] - middle[-1]]])
 
 
+def has_wide_gap(values: FloatArray) -> bool:
+    """Whether one of several steps between neighbours takes nearly all of the axis."""
+    steps = np.diff(np.sort(values))
+    return steps.size > 1 and bool(steps.max() > _WIDEST * steps.sum())
+
+
 def _chosen(spectra: Selection, count: int) -> IntArray:
     """Numbers of the chosen spectra, each once, in the order of measurement."""
     try:
@@ -144,8 +152,12 @@ def _one_way(coordinates: Mapping[str, NDArray[Any]], name: str, rows: IntArray)
         return None
     values, label = as_numbers(name, coordinates[name])
     for groups in _groupings(coordinates, rows):
+        alone = len(groups) == rows.size > 1  # a panel for each spectrum
+        crowded = any(has_wide_gap(values[members]) for members in groups.values())
+        if alone or crowded or not np.isfinite(values[rows]).all():
+            continue
         steps = [np.diff(values[members]) for members in groups.values()]
-        if np.isfinite(values[rows]).all() and all((step > 0).all() or (step < 0).all() for step in steps):
+        if all((step > 0).all() or (step < 0).all() for step in steps):
             return Series(name, label, tuple(_branch(group, members, values) for group, members in groups.items()))
     return None
 

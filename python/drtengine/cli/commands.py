@@ -21,7 +21,7 @@ from ..io.reading import natural_key
 from ..kk import check_kk
 from ..peaks import Processes, find_peaks, integrate_processes, track_peaks
 from ..result import DrtResult
-from ..series import INDEX, arrange
+from ..series import INDEX, arrange, has_wide_gap
 from . import SOME_FAIL, terminal
 from .checks import check_first, report_check
 from .demo import demonstrate, tell
@@ -294,14 +294,21 @@ def _read(files: list[str], format: str | None, coords: Path | None = None, patt
 
 
 def _why_numbered(along: str, campaign: Campaign) -> list[str]:
-    """Say which coordinate the figures do not run along, if all that keeps them is spectra without it."""
+    """Say which coordinate the figures do not run along, if spectra without it or one wide gap keep them."""
     if along != INDEX:
         return []
-    for name in ("voltage", "soc", "cycle"):
+    for name in ("voltage", "soc", "cycle", "time"):
         column = campaign.coordinates.get(name)
-        if column is not None and column.dtype.kind == "f" and 0 < np.isnan(column).sum() < column.size:
-            count = np.isnan(column).sum()
+        if column is None or column.dtype.kind != "f":
+            continue
+        count = np.isnan(column).sum()
+        if 0 < count < column.size and name != "time":
             return [f"{name} is unknown for {count} spectra, so that figures run along the number of the spectrum"]
+        if count == 0 and has_wide_gap(column):
+            return [
+                f"one gap takes nearly all of the {name}, so that figures run along the number of the spectrum; "
+                f"--along {name} keeps to the {name}"
+            ]
     return []
 
 

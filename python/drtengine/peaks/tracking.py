@@ -148,7 +148,7 @@ def track_peaks(
         A result stands for its peaks with the defaults of `find_peaks`.
     along : str, optional
         Name of a coordinate, or "spectrum" for the number of the spectrum. By default the first of voltage, soc,
-        cycle and time that runs one way within each branch, else "spectrum".
+        cycle and time that runs one way within each branch, without one gap that takes the axis, else "spectrum".
     spectra : slice or array_like, optional
         Which spectra, as indices, mask or slice.
     max_shift : float

@@ -63,7 +63,8 @@ def intensity_map(
     result : DrtResult
     along : str, optional
         Name of a coordinate, or "spectrum" for the number of the spectrum. By default the first of voltage, soc,
-        cycle and time that runs one way within each branch, else "spectrum". Times count from the first spectrum.
+        cycle and time that runs one way within each branch, without one gap that takes the axis, else "spectrum".
+        Times count from the first spectrum.
     spectra : slice or array_like, optional
         Which spectra, as indices, mask or slice.
     branches : {"panels", "continuous"}
