@@ -19,8 +19,8 @@ namespace {
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 // A solution whose factor has a smaller estimated error is used as it is; others are refined. The
-// error has been found to be 0.5 to 3 times the estimate.
-constexpr double kAccurate = 3e-9;
+// error has been found to be 0.5 to 4 times the estimate.
+constexpr double kAccurate = 2e-9;
 // Up to this error the inverse of H can tell which unknowns are zero.
 constexpr double kTellsZeros = 1e-7;
 // Refinement stops when the next step would change x by less than about this.
