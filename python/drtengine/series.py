@@ -125,7 +125,24 @@ def cell_edges(values: FloatArray) -> FloatArray:
     return np.concatenate([[2 * values[0] - middle[0]], middle, [2 * values[-1] - middle[-1]]])
 
 
-def has_wide_gap(values: FloatArray) -> bool:
+def why_numbered(series: Series, coordinates: Mapping[str, NDArray[Any]]) -> list[str]:
+    """Say which coordinate spectra are not shown along, if some do not have it or crowd on it; one note or none."""
+    if series.along != INDEX:
+        return []
+    instead = "so that figures run along the number of the spectrum"
+    for name in _PREFERRED:
+        column = coordinates.get(name)
+        if column is None or column.dtype.kind != "f":
+            continue
+        unknown = np.isnan(column).sum()
+        if 0 < unknown < column.size and name != "time":
+            return [f"{name} is unknown for {unknown} spectra, {instead}"]
+        if unknown == 0 and _has_wide_gap(column):
+            return [f"spectra crowd on {name}, nearly all of it a gap, {instead}; along {name!r} shows them there"]
+    return []
+
+
+def _has_wide_gap(values: FloatArray) -> bool:
     """Whether one of several steps between neighbours takes nearly all of the axis."""
     steps = np.diff(np.sort(values))
     return steps.size > 1 and bool(steps.max() > _WIDEST * steps.sum())
@@ -153,7 +170,7 @@ def _one_way(coordinates: Mapping[str, NDArray[Any]], name: str, rows: IntArray)
     values, label = as_numbers(name, coordinates[name])
     for groups in _groupings(coordinates, rows):
         alone = len(groups) == rows.size > 1  # a panel for each spectrum
-        crowded = any(has_wide_gap(values[members]) for members in groups.values())
+        crowded = any(_has_wide_gap(values[members]) for members in groups.values())
         if alone or crowded or not np.isfinite(values[rows]).all():
             continue
         steps = [np.diff(values[members]) for members in groups.values()]

@@ -21,7 +21,7 @@ from ..kk import KkResult, check_kk
 from ..maps import map_gamma
 from ..peaks import Peaks, Processes, Tracks, find_peaks, integrate_processes, track_peaks
 from ..result import DrtResult
-from ..series import INDEX, Series, arrange
+from ..series import Series, arrange, why_numbered
 from ..spectrum import BoolArray, IntArray, Spectrum
 from ..warburg import fit_warburg
 from .inputs import PathLike, read_inputs
@@ -253,22 +253,9 @@ class _Clock:
 
 
 def _choose_along(campaign: Campaign, along: str | None) -> tuple[str, list[str]]:
-    """Choose the coordinate of maps: the one given, or the one found unless the spectra crowd on it; notes."""
+    """Choose the coordinate of maps: the one given, or the one found; notes."""
     series = arrange(campaign.coordinates, len(campaign), along)
-    if along is not None:
-        return along, []
-    for branch in series.branches:
-        gaps = np.diff(branch.values)
-        if gaps.size > 1 and gaps.max() > _CROWDED * np.median(gaps):
-            note = (
-                f"the spectra are shown by their number, as they crowd on {series.along}: its largest gap is "
-                f"{gaps.max() / np.median(gaps):.3g} times the median (along={series.along!r} shows them over it)"
-            )
-            return INDEX, [note]
-    return series.along, []
-
-
-_CROWDED = 100.0
+    return series.along, why_numbered(series, campaign.coordinates) if along is None else []
 
 
 def _without_invalid(campaign: Campaign, check: KkResult) -> tuple[IntArray, Campaign]:

@@ -21,7 +21,7 @@ from ..io.reading import natural_key
 from ..kk import check_kk
 from ..peaks import Processes, find_peaks, integrate_processes, track_peaks
 from ..result import DrtResult
-from ..series import INDEX, arrange, has_wide_gap
+from ..series import arrange, why_numbered
 from . import SOME_FAIL, terminal
 from .checks import check_first, report_check
 from .demo import demonstrate, tell
@@ -171,7 +171,7 @@ def drt(
             _check_any_answer(result)
             table = integrate_processes(result, ranges) if ranges else None
             remarks = write_result(result, folder, along, table)
-            remarks += _why_numbered(series.along, campaign) if along is None else []
+            remarks += why_numbered(series, campaign.coordinates) if along is None else []
         _report(result, table)
         terminal.show_notes([*result.notes, *(table.notes if table else ()), *remarks])
         each = f"{inversion / len(result) * 1e3:.3g} ms a spectrum"
@@ -291,25 +291,6 @@ def _read(files: list[str], format: str | None, coords: Path | None = None, patt
         files = sorted(files, key=natural_key)
     with terminal.progress("reading") as hook:
         return read(files, format=format, coordinates=coords, pattern=pattern, progress=hook)
-
-
-def _why_numbered(along: str, campaign: Campaign) -> list[str]:
-    """Say which coordinate the figures do not run along, if spectra without it or one wide gap keep them."""
-    if along != INDEX:
-        return []
-    for name in ("voltage", "soc", "cycle", "time"):
-        column = campaign.coordinates.get(name)
-        if column is None or column.dtype.kind != "f":
-            continue
-        count = np.isnan(column).sum()
-        if 0 < count < column.size and name != "time":
-            return [f"{name} is unknown for {count} spectra, so that figures run along the number of the spectrum"]
-        if count == 0 and has_wide_gap(column):
-            return [
-                f"one gap takes nearly all of the {name}, so that figures run along the number of the spectrum; "
-                f"--along {name} keeps to the {name}"
-            ]
-    return []
 
 
 def _invert(files: list[str], format: str | None, coords: Path | None, pattern: str | None) -> DrtResult:
