@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drtengine.series import arrange, cell_edges
+from drtengine.series import arrange, cell_edges, why_numbered
 
 
 @given(st.lists(st.floats(-10, 10), min_size=2, max_size=20, unique=True))
@@ -53,6 +53,18 @@ def test_times_count_from_the_first_in_a_unit_that_suits() -> None:
     series = arrange({"time": dates}, 3, "time")
     assert series.label == "time since the first spectrum / d"
     np.testing.assert_allclose(series.branches[0].values, [0, 2, 9])
+
+
+def test_says_where_spectra_crowd() -> None:
+    def notes(**coordinates: Any) -> list[str]:
+        table = {name: np.asarray(values) for name, values in coordinates.items()}
+        return why_numbered(arrange(table, 6), table)
+
+    dates = ["2021-01-01", "2021-01-02", "2021-01-03", "2021-01-04", "2021-01-05", "2024-01-01"]
+    assert "crowd on time" in notes(time=np.array(dates, dtype="M8[s]"))[0]
+    branch = ["discharge"] * 3 + ["charge"] * 3
+    assert "crowd on voltage" in notes(voltage=[1.0, 0.99, 0.0, 0.2, 0.5, 0.8], branch=branch)[0]
+    assert not notes(voltage=[1.0, 0.8, 0.6, 0.4, 0.2, 0.0])
 
 
 def test_explicit_coordinate_is_sorted() -> None:

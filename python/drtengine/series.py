@@ -131,21 +131,21 @@ def why_numbered(series: Series, coordinates: Mapping[str, NDArray[Any]]) -> lis
         return []
     instead = "so that figures run along the number of the spectrum"
     for name in _PREFERRED:
-        column = coordinates.get(name)
-        if column is None or column.dtype.kind != "f":
+        if name not in coordinates or coordinates[name].dtype.kind not in "fM":
             continue
-        unknown = np.isnan(column).sum()
-        if 0 < unknown < column.size and name != "time":
+        values, _ = as_numbers(name, coordinates[name])
+        unknown = np.isnan(values).sum()
+        if 0 < unknown < values.size and name != "time":
             return [f"{name} is unknown for {unknown} spectra, {instead}"]
-        if unknown == 0 and _has_wide_gap(column):
+        if unknown == 0 and _crowd(values, next(_groupings(coordinates, series.rows))):
             return [f"spectra crowd on {name}, nearly all of it a gap, {instead}; along {name!r} shows them there"]
     return []
 
 
-def _has_wide_gap(values: FloatArray) -> bool:
-    """Whether one of several steps between neighbours takes nearly all of the axis."""
-    steps = np.diff(np.sort(values))
-    return steps.size > 1 and bool(steps.max() > _WIDEST * steps.sum())
+def _crowd(values: FloatArray, groups: Mapping[str, IntArray]) -> bool:
+    """Whether in some group one of several steps between neighbours takes nearly all of the axis."""
+    steps = [np.diff(np.sort(values[members])) for members in groups.values()]
+    return any(step.size > 1 and bool(step.max() > _WIDEST * step.sum()) for step in steps)
 
 
 def _chosen(spectra: Selection, count: int) -> IntArray:
@@ -170,8 +170,7 @@ def _one_way(coordinates: Mapping[str, NDArray[Any]], name: str, rows: IntArray)
     values, label = as_numbers(name, coordinates[name])
     for groups in _groupings(coordinates, rows):
         alone = len(groups) == rows.size > 1  # a panel for each spectrum
-        crowded = any(_has_wide_gap(values[members]) for members in groups.values())
-        if alone or crowded or not np.isfinite(values[rows]).all():
+        if alone or _crowd(values, groups) or not np.isfinite(values[rows]).all():
             continue
         steps = [np.diff(values[members]) for members in groups.values()]
         if all((step > 0).all() or (step < 0).all() for step in steps):
