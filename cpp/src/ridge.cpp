@@ -2,6 +2,7 @@
 
 #include "drtengine/errors.hpp"
 #include "drtengine/factor.hpp"
+#include "drtengine/monotone.hpp"
 #include "drtengine/pages.hpp"
 
 #include <algorithm>

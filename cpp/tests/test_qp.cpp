@@ -1,5 +1,6 @@
 #include "drtengine/qp.hpp"
 
+#include "drtengine/monotone.hpp"
 #include "support.hpp"
 
 #include <algorithm>

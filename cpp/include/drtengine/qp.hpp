@@ -10,7 +10,7 @@
 // Oper. Res. 21 (1994) 587, doi:10.1016/0305-0548(94)90106-6), or, where that goes round in circles,
 // the worst alone. Few unknowns of a distribution of relaxation times are zero unless lambda is tiny,
 // so the zeros are the cheaper side; the other is the more accurate one where H is close to singular.
-// Pivoting can fail all the same; `solve_monotone` cannot.
+// Pivoting can fail all the same; `solve_monotone` (monotone.hpp) cannot.
 //
 // The small systems of the pool's open problems are solved as many at once as a vector has lanes,
 // systems of like size together. Where few members change, a factor grows by rows for them instead of
@@ -158,11 +158,5 @@ class RoughPivots {
   Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> y_;  // [problem, padded<float>(n)]
   std::vector<PivotTolerance> tolerance_;
 };
-
-// The same for one problem, by a primal active set that lowers the objective in every step.
-// gradient(x) = g - Hx, which may be computed more accurately than from H. x is a start (negative
-// entries are set to zero) and becomes the solution. Returns whether it converged.
-bool solve_monotone(const RowMatrix& H, Index n_constrained, const std::function<Vector(const Vector&)>& gradient,
-                    Vector& x);
 
 }  // namespace drtengine
